@@ -1,0 +1,1 @@
+"""Semblance: one photo in, a relightable 3D face out."""

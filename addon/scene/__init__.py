@@ -1,0 +1,1 @@
+"""Reconstruction to Blender datablocks."""

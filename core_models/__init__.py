@@ -1,0 +1,1 @@
+"""The library: numpy and torch. No bpy; prints nothing."""

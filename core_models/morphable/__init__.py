@@ -1,0 +1,1 @@
+"""Morphable face models: what one is, and the embedded default."""

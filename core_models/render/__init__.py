@@ -1,0 +1,1 @@
+"""A differentiable rasteriser in plain torch: rasterize, interpolate, shade."""

@@ -1,0 +1,1 @@
+"""From the photo to albedo and light: unwrap, separate, complete."""
