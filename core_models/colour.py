@@ -1,0 +1,70 @@
+"""The one place where encoded sRGB becomes scene-linear Rec.709 and back: the two-piece curve of IEC 61966-2-1.
+
+The functions take numpy arrays or torch tensors of any shape and return the same kind. Outside 0…1 the curve is
+continued as an odd function, so nothing turns into NaN; clip where a range matters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+_LINEAR_END_ENCODED = 0.04045
+_LINEAR_END = 0.0031308
+_SLOPE = 12.92
+_OFFSET = 0.055
+_EXPONENT = 2.4
+
+Values = TypeVar("Values", np.ndarray, torch.Tensor)
+
+
+def srgb_to_linear(srgb: Values) -> Values:
+    """Decode sRGB values in 0…1 (uint8: 0…255) to linear ones, float32 unless the input is float64.
+
+    Differentiable for tensors, with finite gradients everywhere.
+    """
+    encoded = _as_float(srgb)
+    size = abs(encoded)
+    # Clipped into its own branch first: `where` alone would still send an infinite gradient back from 0.
+    curve = ((_clip_below(size, _LINEAR_END_ENCODED) + _OFFSET) / (1 + _OFFSET)) ** _EXPONENT
+    return _choose(size <= _LINEAR_END_ENCODED, encoded / _SLOPE, curve, encoded)
+
+
+def linear_to_srgb(linear: Values) -> Values:
+    """Encode linear values in 0…1 as sRGB in 0…1, float32 unless the input is float64.
+
+    Differentiable for tensors, with finite gradients everywhere.
+    """
+    values = _as_float(linear)
+    size = abs(values)
+    curve = (1 + _OFFSET) * _clip_below(size, _LINEAR_END) ** (1 / _EXPONENT) - _OFFSET
+    return _choose(size <= _LINEAR_END, values * _SLOPE, curve, values)
+
+
+def linear_to_srgb_uint8(linear: Values) -> np.ndarray:
+    """Encode linear values as 8-bit sRGB, clipped to 0…1 and rounded to nearest."""
+    encoded = linear_to_srgb(linear)
+    array = encoded.detach().cpu().numpy() if isinstance(encoded, torch.Tensor) else encoded
+    return np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _as_float(values: Any) -> Any:
+    if isinstance(values, torch.Tensor):
+        if values.dtype == torch.uint8:
+            return values.to(torch.float32) / 255.0
+        return values if values.dtype == torch.float64 else values.to(torch.float32)
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / np.float32(255.0)
+    return values if values.dtype == np.float64 else values.astype(np.float32)
+
+
+def _clip_below(values: Any, lowest: float) -> Any:
+    return values.clamp(min=lowest) if isinstance(values, torch.Tensor) else np.maximum(values, lowest)
+
+
+def _choose(is_low: Any, low: Any, high: Any, signed: Any) -> Any:
+    if isinstance(signed, torch.Tensor):
+        return torch.where(is_low, low, torch.copysign(high, signed))
+    return np.where(is_low, low, np.copysign(high, signed))
