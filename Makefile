@@ -1,0 +1,50 @@
+# make face PHOTO=portrait.jpg    one photo → portrait.blend and portrait_preview.png
+# make test                       the tests
+# Both make .venv on first use. Choose the torch wheel with TORCH_INDEX, for example
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu (small) or …/whl/cu130 (NVIDIA).
+
+PYTHON ?= python3.11
+TORCH_INDEX ?=
+PHOTO ?=
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TORCH := $(shell grep '^torch==' requirements.txt)
+SPACE_KB := 4000000
+
+stop = { printf '%s\n' "$(1)" >&2; exit 1; }
+
+.PHONY: face test test-slow lint evaluate model contact-sheets clean
+
+face: .venv/ready
+	@$(BIN)/semblance face $(if $(PHOTO),"$(PHOTO)",--demo) $(ARGS)
+
+test: .venv/ready-dev
+	@$(BIN)/python -m pytest
+
+test-slow: .venv/ready-dev
+	@$(BIN)/python -m pytest -m slow
+
+lint: .venv/ready-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+clean:
+	rm -rf .venv
+
+.venv/ready: requirements.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| $(call stop,Python 3.11 is needed: install it or name it with PYTHON=/path/to/python3.11.)
+	@test "$$(df -Pk . | awk 'NR == 2 { print $$4 }')" -gt $(SPACE_KB) \
+		|| $(call stop,Less than 4 GB of disk space is free here: free some and run the command again.)
+	@echo "Setting up .venv (once; a few minutes) ..." >&2
+	@"$(PYTHON)" -m venv .venv || $(call stop,Python's venv module is missing: install it (Debian: python3.11-venv).)
+	@$(PIP) install $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
+		&& $(PIP) install --no-deps -r requirements.txt && $(PIP) install --no-deps -e . \
+		|| $(call stop,The packages could not be installed (see above): check the network and run the command again.)
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	@$(PIP) install --no-deps -r requirements-dev.txt \
+		|| $(call stop,The test tools could not be installed: check the network and run the command again.)
+	@touch $@

@@ -1,0 +1,139 @@
+"""The command line: one parser; each command's work is done elsewhere and imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .core_models.reconstruction import SemblanceError
+
+TEXTURE_SIZES = (512, 1024, 2048, 4096)
+QUALITIES = ("draft", "standard", "best")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: without the program's name; the process's own by default.
+
+    Returns:
+        The exit code: 0 only when everything that was asked for succeeded, 1 for failures, 2 for unusable
+        arguments, 130 after Ctrl-C.
+    """
+    namespace = build_parser().parse_args(arguments)
+    try:
+        return namespace.run(namespace)
+    except SemblanceError as error:
+        print(f"semblance: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; `run` in its namespace is the function to call with it."""
+    parser = argparse.ArgumentParser(
+        prog="semblance", description="One photo in, a relightable 3D face out.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_face(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    face = commands.add_parser(
+        "face",
+        help="photos to Blender files",
+        description="Write NAME.blend and NAME_preview.png for each photo.",
+    )
+    face.add_argument("photos", nargs="*", type=Path, metavar="PHOTO")
+    face.add_argument(
+        "--demo", action="store_true", help="use the public-domain portrait that scikit-image carries"
+    )
+    face.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: beside each photo)")
+    face.add_argument("--texture", choices=("uv", "vertex"), default="uv", help="what the material shows")
+    face.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
+    face.add_argument("--quality", choices=QUALITIES, default="standard")
+    which = face.add_mutually_exclusive_group()
+    which.add_argument("--face", type=int, metavar="N", help="the N-th largest face (default: 1, the largest)")
+    which.add_argument("--all-faces", action="store_true", help="every face in the photo")
+    face.add_argument("--device", choices=DEVICES, default="auto")
+    face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
+    face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
+    face.add_argument("--force", action="store_true", help="overwrite files that exist")
+    face.set_defaults(run=_run_face)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score renders against photos",
+        description="Reconstruct every photo of a folder and score the render over it.",
+    )
+    evaluate.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="a folder, or a .txt list of names beside it"
+    )
+    evaluate.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for the report")
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
+    evaluate.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
+    evaluate.add_argument("--quality", choices=QUALITIES, default="standard")
+    evaluate.add_argument("--device", choices=DEVICES, default="auto")
+    evaluate.set_defaults(run=_run_evaluate)
+
+
+def _run_face(namespace: argparse.Namespace) -> int:
+    from .addon import face
+
+    photos = tuple(namespace.photos)
+    if namespace.demo:
+        photos += (_demo_portrait(namespace.out or Path.cwd()),)
+    if not photos:
+        print("semblance: no photo was named: semblance face PHOTO, or semblance face --demo.", file=sys.stderr)
+        return 2
+    return face.run(
+        face.FaceArguments(
+            photos=photos,
+            out=namespace.out,
+            texture=namespace.texture,
+            size=namespace.size,
+            quality=namespace.quality,
+            face=namespace.face,
+            all_faces=namespace.all_faces,
+            device=namespace.device,
+            npz=namespace.npz,
+            json=namespace.json,
+            force=namespace.force,
+        )
+    )
+
+
+def _run_evaluate(namespace: argparse.Namespace) -> int:
+    from .train import evaluate
+
+    return evaluate.run(
+        evaluate.EvaluateArguments(
+            photos=namespace.photos,
+            out=namespace.out,
+            limit=namespace.limit,
+            size=namespace.size,
+            quality=namespace.quality,
+            device=namespace.device,
+        )
+    )
+
+
+def _demo_portrait(folder: Path) -> Path:
+    """Write scikit-image's portrait of Eileen Collins (NASA, public domain) into `folder` as astronaut.png."""
+    import skimage.data
+    import skimage.io
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "astronaut.png"
+    if not path.exists():
+        skimage.io.imsave(path, skimage.data.astronaut(), check_contrast=False)
+    return path
