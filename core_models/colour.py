@@ -1,7 +1,7 @@
-"""The one place where encoded sRGB becomes scene-linear Rec.709 and back: the two-piece curve of IEC 61966-2-1.
+"""The one place where encoded sRGB becomes scene-linear Rec.709 and back (two-piece curve of IEC 61966-2-1).
 
-The functions take numpy arrays or torch tensors of any shape and return the same kind. Outside 0…1 the curve is
-continued as an odd function, so nothing turns into NaN; clip where a range matters.
+The functions take numpy arrays or torch tensors of any shape and return the same kind. Outside 0…1 the curve
+is continued as an odd function, so nothing turns into NaN; clip where a range matters.
 """
 
 from __future__ import annotations
