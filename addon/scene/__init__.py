@@ -1,1 +1,1 @@
-"""Reconstruction to Blender datablocks."""
+"""Reconstruction → Blender datablocks."""

@@ -1,0 +1,116 @@
+"""One call: a reconstruction becomes a tidy collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...core_models.reconstruction import Reconstruction
+from .camera import camera_object
+from .images import data_image, encoded_image, linear_image
+from .light import photo_world
+from .material import face_material
+from .mesh import mesh_object, split_eyes
+from .shape_keys import add_following_shape_keys, add_shape_keys
+
+_LONGEST_NAME = 44
+"""UTF-8 bytes: Blender 4 cuts names at 63, and ours get words added."""
+_LONGEST_PROPERTY = 60
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """What the material shows first; both remain sliders."""
+
+    vertex_colours: bool = False
+    photo_light: bool = True
+
+
+@dataclass(frozen=True)
+class FaceScene:
+    """The datablocks of one result. `eyes` is None for a model without eyeballs of their own."""
+
+    collection: bpy.types.Collection
+    face: bpy.types.Object
+    eyes: bpy.types.Object | None
+    camera: bpy.types.Object
+    material: bpy.types.Material
+    world: bpy.types.World
+    albedo: bpy.types.Image
+    lighting: bpy.types.Image
+    confidence: bpy.types.Image
+    photo: bpy.types.Image
+
+
+def build_face(
+    reconstruction: Reconstruction, name: str, parent: bpy.types.Collection, options: SceneOptions
+) -> FaceScene:
+    """Build everything a result consists of, in a new collection of `parent`.
+
+    Nothing of the scene itself changes: camera, World, render size and view transform stay what they were
+    (`camera.frame_scene` sets the first and the third).
+    """
+    name = _shorten(name)
+    albedo = encoded_image(f"{name} albedo", reconstruction.albedo_srgb)
+    lighting = linear_image(f"{name} lighting", reconstruction.shading_linear)
+    confidence = data_image(f"{name} confidence", reconstruction.confidence)
+    # Nothing shows it yet, and a datablock without a user is not saved.
+    confidence.use_fake_user = True
+    photo = encoded_image(f"{name} photo", reconstruction.photo_srgb)
+    material = face_material(name, albedo, lighting, options.photo_light, options.vertex_colours)
+    face, eyes = _mesh_objects(name, reconstruction, material)
+    camera = camera_object(f"{name} camera", reconstruction, photo)
+    collection = bpy.data.collections.new(name)
+    parent.children.link(collection)
+    for member in (face, eyes, camera):
+        if member is not None:
+            collection.objects.link(member)
+    _note_numbers(face, reconstruction)
+    world = photo_world(f"{name} light", reconstruction)
+    return FaceScene(collection, face, eyes, camera, material, world, albedo, lighting, confidence, photo)
+
+
+def _mesh_objects(
+    name: str, reconstruction: Reconstruction, material: bpy.types.Material
+) -> tuple[bpy.types.Object, bpy.types.Object | None]:
+    face_part, eye_part = split_eyes(reconstruction)
+    face = mesh_object(name, reconstruction, face_part)
+    face.data.materials.append(material)
+    add_shape_keys(face, reconstruction, face_part)
+    if eye_part is None:
+        return face, None
+    eyes = mesh_object(f"{name} eyes", reconstruction, eye_part)
+    eyes.data.materials.append(material)
+    add_following_shape_keys(eyes, face, reconstruction, eye_part)
+    eyes.parent = face
+    return face, eyes
+
+
+def _note_numbers(face: bpy.types.Object, reconstruction: Reconstruction) -> None:
+    """Write the numbers of the result as custom properties `semblance_…` of the face."""
+    face["semblance_model"] = reconstruction.model_id
+    face["semblance_regions"] = ", ".join(str(name) for name in reconstruction.region_names)
+    face["semblance_seen_share"] = float(np.mean(reconstruction.vertex_confidence))
+    face["semblance_focal_px"] = float(reconstruction.K[0, 0])
+    for key, value in _numbers("semblance", reconstruction.report):
+        face[key] = value
+    face["semblance_report"] = json.dumps(reconstruction.report, sort_keys=True, ensure_ascii=False)
+
+
+def _numbers(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for key, value in values.items():
+        name = f"{prefix}_{key}"
+        if isinstance(value, dict):
+            yield from _numbers(name, value)
+        elif isinstance(value, (int, float)):
+            yield _shorten(name, _LONGEST_PROPERTY), float(value)
+
+
+def _shorten(name: str, longest: int = _LONGEST_NAME) -> str:
+    """Cut to `longest` UTF-8 bytes, never within a character."""
+    return name.encode("utf-8")[:longest].decode("utf-8", "ignore")

@@ -1,0 +1,159 @@
+"""The material: one switch between the scene's light and the photo's, one between UV map and vertex colours.
+
+Both are sliders of the node group in the material's Surface panel, shared by face and eyes.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from . import mesh
+
+SHADER_NODE = "Semblance face"
+PHOTO_LIGHT = "Photo light"
+"""Input of the group: 0 = lit by the scene (Principled), 1 = albedo × lighting, emitted."""
+VERTEX_COLOURS = "Vertex colours"
+"""Input of the group: 0 = albedo and lighting from the UV images, 1 = from the vertex attributes."""
+
+# How far red, green and blue travel in skin (Jensen et al. 2001, table 2: 3.67, 1.37, 0.68 mm), red = 1.
+_SUBSURFACE_RADIUS = (1.0, 0.37, 0.19)
+_SUBSURFACE_SCALE = 0.00367
+_COLOURS = ("Albedo", "Albedo (vertices)", "Lighting", "Lighting (vertices)")
+_VALUES = (mesh.ROUGHNESS, mesh.SPECULAR, mesh.SUBSURFACE)
+
+
+def face_material(
+    name: str, albedo: bpy.types.Image, lighting: bpy.types.Image, photo_light: bool, vertex_colours: bool
+) -> bpy.types.Material:
+    """Material that shows `albedo` (sRGB) and `lighting` (linear) on the UV map, or the vertex attributes."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    shader = tree.nodes.new("ShaderNodeGroup")
+    shader.name = shader.label = SHADER_NODE
+    shader.node_tree = _shader_group(name)
+    shader.width = 220
+    shader.inputs[PHOTO_LIGHT].default_value = float(photo_light)
+    shader.inputs[VERTEX_COLOURS].default_value = float(vertex_colours)
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    output.location = (280, 0)
+    tree.links.new(shader.outputs["Surface"], output.inputs["Surface"])
+    textures = {"Albedo": albedo, "Lighting": lighting}
+    attributes = {"Albedo (vertices)": mesh.ALBEDO, "Lighting (vertices)": mesh.LIGHTING}
+    attributes |= {value: value for value in _VALUES}
+    for row, (socket, image) in enumerate(textures.items()):
+        _link_texture(tree, shader.inputs[socket], image, row)
+    for row, (socket, attribute) in enumerate(attributes.items()):
+        _link_attribute(tree, shader.inputs[socket], attribute, row)
+    # The active image is what Blender's solid viewport shows in its Texture mode.
+    tree.nodes.active = tree.nodes["Albedo"]
+    return material
+
+
+def shader_inputs(material: bpy.types.Material) -> bpy.types.bpy_prop_collection:
+    """The inputs of a face material's group: `shader_inputs(m)[PHOTO_LIGHT].default_value = 1.0`."""
+    return material.node_tree.nodes[SHADER_NODE].inputs
+
+
+def _link_texture(
+    tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, image: bpy.types.Image, row: int
+) -> None:
+    coordinates = tree.nodes.new("ShaderNodeUVMap")
+    coordinates.uv_map = mesh.UV_MAP
+    coordinates.location = (-620, 320 - 300 * row)
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.name = texture.label = socket.name
+    texture.image = image
+    texture.extension = "EXTEND"
+    texture.location = (-400, 320 - 300 * row)
+    tree.links.new(coordinates.outputs["UV"], texture.inputs["Vector"])
+    tree.links.new(texture.outputs["Color"], socket)
+
+
+def _link_attribute(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, attribute: str, row: int) -> None:
+    node = tree.nodes.new("ShaderNodeAttribute")
+    node.name = node.label = socket.name
+    node.attribute_name = attribute
+    node.location = (-400, -300 - 190 * row)
+    tree.links.new(node.outputs["Color" if socket.name in _COLOURS else "Fac"], socket)
+
+
+def _shader_group(name: str) -> bpy.types.NodeTree:
+    group = bpy.data.node_groups.new(name, "ShaderNodeTree")
+    _declare_sockets(group)
+    enter = group.nodes.new("NodeGroupInput")
+    enter.location = (-700, 0)
+    albedo = _mix_colours(group, enter, "Albedo", "MIX", (-420, 200))
+    lighting = _mix_colours(group, enter, "Lighting", "MIX", (-420, -150))
+    appearance = _mix_node(group, "MULTIPLY", (-200, -100))
+    appearance.inputs["Factor"].default_value = 1.0
+    group.links.new(albedo, _colour_socket(appearance.inputs, "A"))
+    group.links.new(lighting, _colour_socket(appearance.inputs, "B"))
+    emission = group.nodes.new("ShaderNodeEmission")
+    emission.location = (20, -100)
+    group.links.new(_colour_socket(appearance.outputs, "Result"), emission.inputs["Color"])
+    principled = _principled(group, enter, albedo)
+    mix = group.nodes.new("ShaderNodeMixShader")
+    mix.location = (300, 200)
+    leave = group.nodes.new("NodeGroupOutput")
+    leave.location = (480, 200)
+    group.links.new(enter.outputs[PHOTO_LIGHT], mix.inputs["Fac"])
+    group.links.new(principled.outputs["BSDF"], mix.inputs[1])
+    group.links.new(emission.outputs["Emission"], mix.inputs[2])
+    group.links.new(mix.outputs["Shader"], leave.inputs["Surface"])
+    return group
+
+
+def _declare_sockets(group: bpy.types.NodeTree) -> None:
+    sockets = group.interface
+    sockets.new_socket("Surface", in_out="OUTPUT", socket_type="NodeSocketShader")
+    for name, meaning in (
+        (PHOTO_LIGHT, "0: lit by the scene. 1: as lit in the photo"),
+        (VERTEX_COLOURS, "0: colours from the UV images. 1: from the vertices"),
+    ):
+        switch = sockets.new_socket(name, in_out="INPUT", socket_type="NodeSocketFloat", description=meaning)
+        switch.subtype = "FACTOR"
+        switch.min_value, switch.max_value = 0.0, 1.0
+    for name in _COLOURS:
+        sockets.new_socket(name, in_out="INPUT", socket_type="NodeSocketColor")
+    for name in _VALUES:
+        sockets.new_socket(name, in_out="INPUT", socket_type="NodeSocketFloat")
+
+
+def _mix_colours(
+    group: bpy.types.NodeTree, enter: bpy.types.Node, name: str, blend: str, place: tuple[float, float]
+) -> bpy.types.NodeSocket:
+    mix = _mix_node(group, blend, place)
+    group.links.new(enter.outputs[VERTEX_COLOURS], mix.inputs["Factor"])
+    group.links.new(enter.outputs[name], _colour_socket(mix.inputs, "A"))
+    group.links.new(enter.outputs[f"{name} (vertices)"], _colour_socket(mix.inputs, "B"))
+    return _colour_socket(mix.outputs, "Result")
+
+
+def _mix_node(group: bpy.types.NodeTree, blend: str, place: tuple[float, float]) -> bpy.types.Node:
+    mix = group.nodes.new("ShaderNodeMix")
+    mix.data_type = "RGBA"
+    mix.blend_type = blend
+    mix.clamp_factor = True
+    mix.clamp_result = False
+    mix.location = place
+    return mix
+
+
+def _colour_socket(sockets: bpy.types.bpy_prop_collection, name: str) -> bpy.types.NodeSocket:
+    """The Mix node has a socket of each name for every data type."""
+    return next(socket for socket in sockets if socket.name == name and socket.type == "RGBA")
+
+
+def _principled(
+    group: bpy.types.NodeTree, enter: bpy.types.Node, albedo: bpy.types.NodeSocket
+) -> bpy.types.Node:
+    principled = group.nodes.new("ShaderNodeBsdfPrincipled")
+    principled.location = (-60, 640)
+    principled.inputs["Subsurface Radius"].default_value = _SUBSURFACE_RADIUS
+    principled.inputs["Subsurface Scale"].default_value = _SUBSURFACE_SCALE
+    group.links.new(albedo, principled.inputs["Base Color"])
+    for source, target in zip(_VALUES, ("Roughness", "Specular IOR Level", "Subsurface Weight"), strict=True):
+        group.links.new(enter.outputs[source], principled.inputs[target])
+    return principled
