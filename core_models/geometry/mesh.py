@@ -1,0 +1,69 @@
+"""Triangle meshes: normals and connectivity.
+
+Every function takes vertices with any number of leading batch axes, ``(..., N, 3)``, and one topology ``(F,
+3)`` int64 shared by the batch. Faces are counter-clockwise seen from outside.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def _face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Outward normals of twice each face's area: (..., F, 3)."""
+    a, b, c = (vertices.index_select(-2, faces[:, k]) for k in range(3))
+    return torch.linalg.cross(b - a, c - a)
+
+
+def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Unit outward normals (..., F, 3); zero for degenerate faces. Differentiable."""
+    return normalize(_face_cross(vertices, faces), dim=-1)
+
+
+def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Face areas (..., F), in squared units of the vertices. Differentiable except at degenerate faces."""
+    return 0.5 * torch.linalg.vector_norm(_face_cross(vertices, faces), dim=-1)
+
+
+def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Unit vertex normals (..., N, 3), area-weighted; zero for vertices without faces. Differentiable."""
+    cross = _face_cross(vertices, faces)
+    total = torch.zeros_like(vertices)
+    for corner in range(3):
+        total = total.index_add(-2, faces[:, corner], cross)
+    return normalize(total, dim=-1)
+
+
+def edges(faces: Tensor) -> Tensor:
+    """Undirected edges, each once: (E, 2) int64, smaller index first, in lexicographic order."""
+    directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return torch.unique(directed.sort(dim=1).values, dim=0)
+
+
+def boundary_edges(faces: Tensor) -> Tensor:
+    """Edges that belong to exactly one face: (E', 2) int64, smaller index first."""
+    directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    unique, count = torch.unique(directed.sort(dim=1).values, dim=0, return_counts=True)
+    return unique[count == 1]
+
+
+def vertex_adjacency(faces: Tensor, n_vertices: int) -> tuple[Tensor, Tensor]:
+    """One-ring neighbours as a padded table, for gathers that need no sparse kernels.
+
+    Returns:
+        neighbours (N, D) int64, D the largest valence, ascending; padding repeats the vertex itself.
+        valence (N,) int64, how many entries of each row are neighbours.
+    """
+    undirected = edges(faces)
+    directed = torch.cat([undirected, undirected.flip(1)])
+    directed = directed[torch.argsort(directed[:, 0] * n_vertices + directed[:, 1])]
+    start, end = directed.unbind(1)
+    valence = torch.bincount(start, minlength=n_vertices)
+    first = valence.cumsum(0) - valence
+    column = torch.arange(len(start), device=faces.device) - first[start]
+    width = int(valence.max()) if n_vertices else 0
+    neighbours = torch.arange(n_vertices, device=faces.device)[:, None].repeat(1, width)
+    neighbours[start, column] = end
+    return neighbours, valence

@@ -1,0 +1,82 @@
+"""Clipping of triangles in homogeneous pixel coordinates, before the perspective division.
+
+A camera-frame point (x, y, z) is ``(u·d, v·d, d)`` with d = −z its depth and (u, v) its picture: linear in
+the point, so cutting an edge here is exact. Only triangles that reach behind the near plane or very far out
+of the picture come this way.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def homogeneous_pixels(vertices_camera: Tensor, K: Tensor) -> Tensor:
+    """(u·d, v·d, d) of camera-frame points. (B, N, 3), (B, 3, 3) -> (3, B·N), differentiable to both."""
+    x, y, z = vertices_camera.unbind(-1)
+    fx, fy, cx, cy = (K[:, i, j, None] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    return torch.stack([fx * x - cx * z, -fy * y - cy * z, -z]).flatten(1)
+
+
+def clip_triangles(
+    points: Tensor, corners: Tensor, source: Tensor, near: float, limit: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut triangles at depth `near` and at |u|, |v| = `limit` (Sutherland and Hodgman 1974, one plane after
+    the other).
+
+    Neighbours stay watertight: corners that survive keep their index, and two triangles that share a cut edge
+    compute the new corner by the same arithmetic.
+
+    Args:
+        points: homogeneous pixels (3, M).
+        corners: indices into points, (3, T). Triangles with a non-finite corner are dropped.
+        source: any label (T,) that the pieces inherit.
+
+    Returns:
+        points (3, M'), beginning with the given ones; corners (3, T') and source (T',) of the pieces.
+    """
+    finite = points.isfinite().all(0)[corners].all(0)
+    corners, source = corners[:, finite], source[finite]
+    planes = [(0.0, 0.0, 1.0, near)] + [
+        (*axis, limit, 0.0) for axis in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
+    ]
+    for *normal, offset in planes:
+        distance = points.new_tensor(normal) @ points - offset
+        points, corners, source = _clip_by_plane(points, corners, source, distance)
+    return points, corners, source
+
+
+def _clip_by_plane(
+    points: Tensor, corners: Tensor, source: Tensor, distance: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Keep what has distance (M,) > 0: each triangle becomes none, one or two."""
+    inside = distance[corners] > 0
+    n_inside = inside.sum(0)
+    whole = n_inside == 3
+    pieces, labels = [corners[:, whole]], [source[whole]]
+    for n in (1, 2):
+        chosen = n_inside == n
+        # Turn each triangle so that its odd corner, the only one inside (n = 1) or outside (n = 2), comes
+        # first.
+        odd = (inside[:, chosen] == (n == 1)).to(torch.uint8).argmax(0)
+        turn = (odd + torch.arange(3, device=odd.device)[:, None]) % 3
+        a, b, c = corners[:, chosen].gather(0, turn)
+        count = points.shape[1]
+        ab = torch.arange(count, count + len(a), device=a.device)
+        ac = ab + len(a)
+        if n == 1:
+            cuts = [_cut(points, distance, a, b), _cut(points, distance, a, c)]
+            pieces.append(torch.stack([a, ab, ac]))
+            labels.append(source[chosen])
+        else:
+            cuts = [_cut(points, distance, b, a), _cut(points, distance, c, a)]
+            pieces += [torch.stack([ab, b, c]), torch.stack([ab, c, ac])]
+            labels += [source[chosen]] * 2
+        points = torch.cat([points, *cuts], dim=1)
+    return points, torch.cat(pieces, dim=1), torch.cat(labels)
+
+
+def _cut(points: Tensor, distance: Tensor, inner: Tensor, outer: Tensor) -> Tensor:
+    """Where the edges from inner (n,) to outer (n,) cross the plane: (3, n)."""
+    start, end = distance[inner], distance[outer]
+    return points[:, inner] + (points[:, outer] - points[:, inner]) * (start / (start - end))
