@@ -1,0 +1,229 @@
+"""Faces in a photo: mediapipe's face detectors, then its FaceMesh network on upright crops.
+
+Running the landmark network on our own crops instead of mediapipe's ready-made FaceMesh gives what the
+fit needs: a clean low-pass before the network's 192 pixels, a region that has converged, the mean of
+the crop and its mirror (so that a mirrored photo gives the mirrored landmarks), and any in-plane rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from .face_landmarks import MARGIN, Region, locate_landmarks
+from .face_networks import Detection, FaceNetworks
+from .landmarks import inter_ocular_distance
+from .photo import Photo, PhotoError
+
+MIN_INTER_OCULAR_PX = 12.0
+"""Below it a face is under 45 pixels tall: an iris covers one or two pixels and no texture can be read."""
+_DETECTION_SIDE = 1024
+"""The photo is searched at this long side; the detectors look at 128 and 192 pixels of it."""
+_PADDING = 0.5
+"""Border around the padded search, as a share of the side: a face filling the frame has to look smaller."""
+_TILINGS = (2, 4, 8)
+"""Tiles a side of the search for small faces; neighbours overlap by half a tile."""
+_TILE_SIDE = 512
+"""A larger tile is reduced to it, pixels."""
+_MIN_TILE = 96
+"""Pixels; smaller tiles could only show faces that are too small."""
+_SURE, _POSSIBLE = 0.5, 0.3
+"""Detector scores: faces below the first are believed only in a photo without any above it."""
+_SAME_FACE = 0.5
+"""Faces whose centres are nearer than this share of the smaller one's size are the same face."""
+
+
+class NoFaceError(PhotoError):
+    """Nothing in the photo looks like a face."""
+
+    code = "no_face"
+
+
+class TooSmallFaceError(PhotoError):
+    """A face was found, with too few pixels to reconstruct it."""
+
+    code = "face_too_small"
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detected face; pixels of the upright photo, first pixel centre at (0.5, 0.5)."""
+
+    landmarks: np.ndarray
+    """(478, 2) float32, the FaceMesh points (see `landmarks.py`)."""
+    box: tuple[float, float, float, float]
+    """x0, y0, x1, y1 around the landmarks; may reach beyond the photo."""
+    index: int
+    """0 is the largest face of the photo."""
+
+    @property
+    def inter_ocular_px(self) -> float:
+        """Distance of the iris centres, pixels."""
+        return inter_ocular_distance(self.landmarks)
+
+
+class FaceFinder:
+    """Finds faces; keeps the networks warm between photos. Use as a context manager, or call `close`."""
+
+    def __init__(self) -> None:
+        self._networks = FaceNetworks(_POSSIBLE)
+
+    def __enter__(self) -> FaceFinder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._networks.close()
+
+    def find(self, photo: Photo) -> list[Face]:
+        """All faces that are large enough, the largest first.
+
+        The whole photo is searched, with and without a border, in four quarter turns; only if that shows no
+        face, tile by tile.
+
+        Raises:
+            NoFaceError: none was found.
+            TooSmallFaceError: the largest is below `MIN_INTER_OCULAR_PX`.
+        """
+        found = self._verified(photo.srgb, list(self._detections(_whole_views(photo.srgb))))
+        for tiling in _TILINGS:
+            if found:
+                break
+            found = self._verified(photo.srgb, list(self._detections(_tile_views(photo.srgb, tiling))))
+        if not found:
+            raise NoFaceError(
+                f"No face was found in '{photo.path}'.",
+                "Use a photo with a larger, evenly lit face that looks roughly towards the camera.",
+            )
+        found.sort(key=_area, reverse=True)
+        large = [landmarks for landmarks in found if inter_ocular_distance(landmarks) >= MIN_INTER_OCULAR_PX]
+        if not large:
+            height = np.ptp(found[0], axis=0).max()
+            raise TooSmallFaceError(
+                f"The face in '{photo.path}' is only {height:.0f} pixels tall.",
+                "Use a photo in which the face is at least 50 pixels tall; 300 or more give a good result.",
+            )
+        return [_face(landmarks, index) for index, landmarks in enumerate(large)]
+
+    def _detections(self, views: Iterator[_View]) -> Iterator[Detection]:
+        """Detections of all views, in pixels of the photo."""
+        for view in views:
+            linear = view.to_photo[:, :2]
+            scale = float(np.hypot(linear[0, 0], linear[1, 0]))
+            turn = float(np.arctan2(linear[1, 0], linear[0, 0]))
+            for seen in self._networks.detect(view.srgb):
+                centre = linear @ seen.centre + view.to_photo[:, 2]
+                yield Detection(centre, seen.size * scale, seen.roll + turn, seen.score)
+
+    def _verified(self, srgb: np.ndarray, detections: list[Detection]) -> list[np.ndarray]:
+        """Landmarks of the detections that the landmark network confirms, each face once."""
+        found: list[np.ndarray] = []
+        for detection in sorted(detections, key=lambda seen: seen.score, reverse=True):
+            if detection.score < _SURE and found:
+                break
+            if any(_is_same(detection.centre, detection.size, known) for known in found):
+                continue
+            region = Region(detection.centre, MARGIN * detection.size, detection.roll)
+            landmarks = locate_landmarks(self._networks, srgb, region)
+            if landmarks is None:
+                continue
+            if not any(_is_same(landmarks.mean(0), _size(landmarks), known) for known in found):
+                found.append(landmarks)
+        return found
+
+
+def find_faces(photo: Photo, finder: FaceFinder | None = None) -> list[Face]:
+    """`FaceFinder.find`, with a finder of its own when none is given (loading one takes about a second)."""
+    if finder is not None:
+        return finder.find(photo)
+    with FaceFinder() as own:
+        return own.find(photo)
+
+
+def _face(landmarks: np.ndarray, index: int) -> Face:
+    low, high = landmarks.min(0), landmarks.max(0)
+    box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    return Face(landmarks.astype(np.float32), box, index)
+
+
+def _size(landmarks: np.ndarray) -> float:
+    return float(np.ptp(landmarks, axis=0).max())
+
+
+def _area(landmarks: np.ndarray) -> float:
+    return float(np.prod(np.ptp(landmarks, axis=0)))
+
+
+def _is_same(centre: np.ndarray, size: float, known: np.ndarray) -> bool:
+    distance = float(np.linalg.norm(centre - (known.min(0) + known.max(0)) / 2))
+    return distance < _SAME_FACE * min(size, _size(known))
+
+
+@dataclass(frozen=True)
+class _View:
+    """A part of the photo as the detectors see it: scaled, turned, maybe with a border."""
+
+    srgb: np.ndarray
+    to_photo: np.ndarray
+    """(2, 3): pixels of the view → pixels of the photo."""
+
+
+def _whole_views(srgb: np.ndarray) -> Iterator[_View]:
+    """The photo, plain and with a border, in four quarter turns."""
+    import cv2
+
+    scale = min(1.0, _DETECTION_SIDE / max(srgb.shape[:2]))
+    small, to_photo = _resized(srgb, scale)
+    border = round(_PADDING * max(small.shape[:2]))
+    padded = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
+    shifted = to_photo @ np.array([[1, 0, -border], [0, 1, -border], [0, 0, 1]])
+    for quarter_turns in range(4):
+        yield _turned(small, to_photo, quarter_turns)
+        yield _turned(padded, shifted, quarter_turns)
+
+
+def _tile_views(srgb: np.ndarray, tiling: int) -> Iterator[_View]:
+    """Overlapping squares of the photo, `tiling` along its shorter side."""
+    height, width = srgb.shape[:2]
+    side = min(height, width) // tiling
+    if side < _MIN_TILE:
+        return
+    for y in _starts(height, side):
+        for x in _starts(width, side):
+            tile, to_tile = _resized(srgb[y : y + side, x : x + side], min(1.0, _TILE_SIDE / side))
+            yield _View(tile, to_tile + np.array([[0, 0, x], [0, 0, y]]))
+
+
+def _starts(length: int, side: int) -> list[int]:
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _resized(srgb: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """(reduced image, (2, 3) matrix from its pixels to those of `srgb`)."""
+    import cv2
+
+    height, width = srgb.shape[:2]
+    size = (round(width * scale), round(height * scale))
+    resized = cv2.resize(srgb, size, interpolation=cv2.INTER_AREA)
+    return resized, np.array([[width / size[0], 0.0, 0.0], [0.0, height / size[1], 0.0]])
+
+
+def _turned(srgb: np.ndarray, to_photo: np.ndarray, quarter_turns: int) -> _View:
+    """Counter-clockwise turns of a view."""
+    height, width = srgb.shape[:2]
+    back = {
+        0: [[1, 0, 0], [0, 1, 0]],
+        1: [[0, -1, width], [1, 0, 0]],
+        2: [[-1, 0, width], [0, -1, height]],
+        3: [[0, 1, 0], [-1, 0, height]],
+    }[quarter_turns]
+    return _View(np.rot90(srgb, quarter_turns), to_photo @ np.vstack([back, [0, 0, 1]]))
