@@ -1,4 +1,4 @@
-"""A head whose truth is known in closed form: half an ellipsoid with a painted face, photographed by ray casting.
+"""A head known in closed form: half an ellipsoid with a painted face, photographed by ray casting.
 
 The photo does not come from our renderer: renders of the result can be compared with something independent.
 """
@@ -155,7 +155,7 @@ def _texel_angles(size: int) -> np.ndarray:
 
 
 def _landmark_angles() -> np.ndarray:
-    """(478, 2): the oval on a circle (10 at the top, then the subject's left), irises, the rest a sunflower."""
+    """(478, 2): the oval on a circle (10 at the top, then the subject's left), irises, else a sunflower."""
     index = np.arange(478)
     radius = OVAL_RADIUS * 0.95 * np.sqrt((index + 0.5) / 478)
     turn = index * np.pi * (3 - np.sqrt(5))

@@ -1,0 +1,219 @@
+"""`semblance evaluate`: reconstruct every photo of a set and score the renders by the protocol of `metrics`.
+
+One line of JSON per photo goes to scores.jsonl as soon as it is known, so that an interrupted run continues
+where it stopped when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core_models.reconstruction import Reconstruction, SemblanceError
+from .data.photos import list_photos
+from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
+from .report import MEASURES, Record, strip, strip_path, write_report
+
+MAX_WORKERS = 4
+"""Each worker holds a pipeline of its own, 1 to 2 GB."""
+
+Reconstruct = Callable[[Path], Reconstruction]
+"""Must pickle, because worker processes receive it."""
+
+
+class EvaluationError(SemblanceError):
+    """A report folder that cannot be used, or a worker process that died."""
+
+    code = "evaluation"
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    """What `semblance evaluate` was asked for."""
+
+    photos: Path
+    """A folder, or a .txt list (`train.data.photos`)."""
+    out: Path
+    """The folder for the report; a run that was interrupted there is continued."""
+    limit: int | None = None
+    """Only the first photos."""
+    size: int = 1024
+    """UV texture size, pixels."""
+    quality: str = "standard"
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class PipelineReconstruct:
+    """`Reconstruct` by the whole pipeline, the largest face of the photo."""
+
+    size: int
+    quality: str
+    device: str
+
+    def __call__(self, path: Path) -> Reconstruction:
+        """Photo → its largest face."""
+        from ..core_models.pipeline import Options
+
+        return _pipeline(self.device).run(path, Options(size=self.size, quality=self.quality))[0]
+
+
+def run(arguments: EvaluateArguments) -> int:
+    """Evaluate, print a line per photo and the table; 0 when no photo failed, else 1.
+
+    Raises:
+        PhotoListError: no photos.
+        EvaluationError: the folder holds a finished run, one with other settings, or cannot be written.
+    """
+    photos = list_photos(arguments.photos)[: arguments.limit]
+    settings = {"size": arguments.size, "quality": arguments.quality}
+    reconstruct = PipelineReconstruct(arguments.size, arguments.quality, arguments.device)
+    on_cpu = arguments.device == "cpu" or (arguments.device == "auto" and not torch.cuda.is_available())
+    workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos)) if on_cpu else 1
+    root = arguments.photos if arguments.photos.is_dir() else arguments.photos.parent
+    named = {path.relative_to(root).as_posix(): path for path in photos}
+    records = evaluate(named, arguments.out, settings, reconstruct, workers)
+    print((arguments.out / "report.md").read_text(encoding="utf-8").split("\nAt ")[0])
+    return int(any(record["failure"] is not None for record in records))
+
+
+def evaluate(
+    photos: dict[str, Path], out: Path, settings: dict[str, Any], reconstruct: Reconstruct, workers: int
+) -> list[Record]:
+    """Score photos, by their names in the report, and write the report into `out`.
+
+    Args:
+        photos: name → file.
+        out: folder, made when missing; scores that an interrupted run with equal settings left there are
+        kept. settings: what must be equal for scores to be comparable; JSON.
+        reconstruct: photo → result.
+        workers: processes; with 1 the work is done in this one.
+
+    Raises:
+        EvaluationError: see `run`.
+    """
+    known = _open_folder(out, settings)
+    todo = [name for name in photos if name not in known]
+    with open(out / "scores.jsonl", "a", encoding="utf-8") as file:
+        for count, record in enumerate(
+            _scored(todo, photos, out, reconstruct, workers), len(photos) - len(todo) + 1
+        ):
+            known[record["photo"]] = record
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            print(f"{count}/{len(photos)} {_sentence(record)}", file=sys.stderr, flush=True)
+    records = [known[name] for name in photos]
+    write_report(out, settings, records)
+    return records
+
+
+def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> Record:
+    """One photo's record; failures of any kind become records too. Its strip of pictures is kept in `out`."""
+    start = time.perf_counter()
+    try:
+        reconstruction = reconstruct(path)
+        seconds = time.perf_counter() - start
+        frames = {size: score_frame(reconstruction, size) for size in SIZES}
+    except SemblanceError as error:
+        return {"photo": name, "failure": str(error)}
+    except Exception as error:  # a defect of ours on one photo must not cost the other photos' scores
+        return {
+            "photo": name,
+            "failure": f"{type(error).__name__}: {error}",
+            "traceback": traceback.format_exc(),
+        }
+    smallest = min(frame.coverage for frame in frames.values())
+    strip(frames[SIZES[-1]]).save(strip_path(out, name), quality=92)
+    return {
+        "photo": name,
+        "failure": f"{smallest:.1%} of the face oval is covered." if smallest < MINIMUM_COVERAGE else None,
+        "landmark_rms_percent": landmark_rms_percent(
+            reconstruction.landmarks, reconstruction.model_landmarks
+        ),
+        "coverage": {str(size): frame.coverage for size, frame in frames.items()},
+        "scores": {
+            str(size): {mode: asdict(score) for mode, score in frame.scores.items()}
+            for size, frame in frames.items()
+        },
+        "seconds": round(seconds, 3),
+        "warnings": list(reconstruction.report.get("warnings", [])),
+    }
+
+
+@cache
+def _pipeline(device: str) -> Any:
+    """One pipeline per process: loading the networks takes longer than a photo."""
+    from ..core_models.pipeline import Pipeline
+
+    return Pipeline(device=device)
+
+
+def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
+    """Make the folder, or read what an interrupted run left in it: name → record."""
+    if (out / "report.json").exists():
+        raise EvaluationError(
+            f"'{out}' holds a finished evaluation.", "Choose another folder, or delete that one."
+        )
+    scores = out / "scores.jsonl"
+    try:
+        (out / "strips").mkdir(parents=True, exist_ok=True)
+        if not scores.exists():
+            scores.write_text(json.dumps({"settings": settings}) + "\n", encoding="utf-8")
+        lines = scores.read_text(encoding="utf-8").splitlines(keepends=True)
+    except OSError as error:
+        raise EvaluationError(
+            f"The report cannot be written to '{out}' ({error.strerror or error}).", "Choose another folder."
+        ) from error
+    if not lines or json.loads(lines[0]) != {"settings": settings}:
+        raise EvaluationError(f"'{out}' holds an evaluation with other settings.", "Choose another folder.")
+    if not lines[-1].endswith("\n"):  # killed in the middle of a line
+        lines.pop()
+        scores.write_text("".join(lines), encoding="utf-8")
+    return {record["photo"]: record for record in map(json.loads, lines[1:])}
+
+
+def _scored(
+    names: list[str], photos: dict[str, Path], out: Path, reconstruct: Reconstruct, workers: int
+) -> Iterator[Record]:
+    """Records as they are finished, in any order."""
+    if workers <= 1:
+        yield from (score_photo(name, photos[name], out, reconstruct) for name in names)
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (threads,))
+    try:
+        tasks = [pool.submit(score_photo, name, photos[name], out, reconstruct) for name in names]
+        yield from (task.result() for task in as_completed(tasks))
+    except BrokenProcessPool as error:
+        raise EvaluationError(
+            "A worker process died, most likely for want of memory.",
+            "The scores so far are kept: run it again.",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker(threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops us
+    torch.set_num_threads(threads)
+
+
+def _sentence(record: Record) -> str:
+    if record["failure"] is not None:
+        return f"{record['photo']}: failed: {record['failure']}"
+    score = record["scores"][str(SIZES[0])]["uv_image"]
+    return f"{record['photo']}: " + ", ".join(f"{measure} {score[measure]:.4g}" for measure in MEASURES)

@@ -1,0 +1,163 @@
+"""What an evaluation leaves in its folder: JSON, a table, and a sheet of the best, median and worst photo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .metrics import MINIMUM_COVERAGE, MODES, SIZES, FrameScores, mode_name
+
+Record = dict[str, Any]
+"""One photo's line of scores.jsonl: `photo`, `failure` (text or None), and unless it failed early
+`landmark_rms_percent`, `coverage` {size: share}, `scores` {size: {mode: {l1, psnr, ssim}}}, `seconds`,
+`warnings`."""
+
+MEASURES = ("psnr", "ssim", "l1")
+# Lin et al. 2020, Table 1: CelebA photos at 224², vertex colours. The UV bar is Semblance's own.
+PUBLISHED = {
+    "vertex_image": {"psnr": 29.7, "ssim": 0.894, "l1": 0.034},
+    "uv_image": {"psnr": 31.0, "ssim": 0.93},
+}
+_EXPLANATION = (
+    "Render against photo, encoded values in 0…1, over skin, lips, brows and eyes inside the "
+    "detected face oval; mean (median; 10th to 90th percentile)."
+)
+_RANKING_MODE = "uv_image"
+_DIFFERENCE_GAIN = 4.0
+_CAPTION_HEIGHT = 36
+
+
+def totals(records: list[Record]) -> dict[str, Any]:
+    """Mean, median and 10th and 90th percentile of every number over the photos that did not fail."""
+    good = [record for record in records if record["failure"] is None]
+    if not good:
+        return {"photos": len(records), "failures": len(records)}
+    return {
+        "photos": len(records),
+        "failures": len(records) - len(good),
+        "landmark_rms_percent": _spread([record["landmark_rms_percent"] for record in good]),
+        "coverage": {
+            str(size): _spread([record["coverage"][str(size)] for record in good]) for size in SIZES
+        },
+        "scores": {
+            str(size): {
+                name: {
+                    measure: _spread([record["scores"][str(size)][name][measure] for record in good])
+                    for measure in MEASURES
+                }
+                for name in (mode_name(*mode) for mode in MODES)
+            }
+            for size in SIZES
+        },
+    }
+
+
+def write_report(folder: Path, settings: dict[str, Any], records: list[Record]) -> None:
+    """Write contact.png, report.md and, last, report.json, which marks the run as finished."""
+    summary = totals(records)
+    ranked = ranking(records)
+    if ranked:
+        contact = contact_sheet(
+            [("best", ranked[0]), ("median", ranked[len(ranked) // 2]), ("worst", ranked[-1])], folder
+        )
+        contact.save(folder / "contact.png")
+    (folder / "report.md").write_text(table(settings, summary, records), encoding="utf-8")
+    report = {"settings": settings, "totals": summary, "photos": records}
+    (folder / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def ranking(records: list[Record]) -> list[Record]:
+    """The photos that did not fail, best UV PSNR (with the lighting image, at the first size) first."""
+    good = [record for record in records if record["failure"] is None]
+    return sorted(good, key=lambda record: -record["scores"][str(SIZES[0])][_RANKING_MODE]["psnr"])
+
+
+def table(settings: dict[str, Any], summary: dict[str, Any], records: list[Record]) -> str:
+    """The report as Markdown: totals, failures, then a line per photo."""
+    lines = ["# Evaluation", "", ", ".join(f"{key} {value}" for key, value in sorted(settings.items())), ""]
+    lines += [f"{summary['photos']} photos, {summary['failures']} failures. {_EXPLANATION}", ""]
+    if "scores" in summary:
+        lines += _total_rows(summary)
+    failures = [record for record in records if record["failure"] is not None]
+    lines += [f"- failed: {record['photo']}: {record['failure']}" for record in failures]
+    lines += _photo_rows([record for record in records if record["failure"] is None])
+    return "\n".join(lines) + "\n"
+
+
+def strip(scores: FrameScores) -> Image.Image:
+    """Side by side: photo, UV render, vertex render, |UV − photo| × 4 inside the region."""
+    uv, vertex = scores.renders_srgb["uv_image"], scores.renders_srgb["vertex_image"]
+    difference = np.abs(uv - scores.photo_srgb) * _DIFFERENCE_GAIN * scores.region[..., None]
+    row = np.concatenate([scores.photo_srgb, uv, vertex, difference], axis=1)
+    return Image.fromarray(np.round(np.clip(row, 0, 1) * 255).astype(np.uint8))
+
+
+def strip_path(folder: Path, photo: str) -> Path:
+    """Where a photo's strip is kept, by its name in the report."""
+    return folder / "strips" / (photo.replace("/", "__") + ".jpg")
+
+
+def contact_sheet(chosen: list[tuple[str, Record]], folder: Path) -> Image.Image:
+    """The strips of some photos below each other, each with its numbers."""
+    strips = [Image.open(strip_path(folder, record["photo"])) for _, record in chosen]
+    height = strips[0].height + _CAPTION_HEIGHT
+    sheet = Image.new("RGB", (strips[0].width, height * len(strips)), (38, 38, 40))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
+    for index, ((place, record), picture) in enumerate(zip(chosen, strips, strict=True)):
+        score = record["scores"][str(SIZES[0])]
+        shown = "   ".join(
+            f"{title} {score[mode]['psnr']:.1f} dB, SSIM {score[mode]['ssim']:.3f}"
+            for title, mode in (("UV", "uv_image"), ("vertices", "vertex_image"))
+        )
+        caption = f"{place}: {record['photo']}   {shown}   landmarks {record['landmark_rms_percent']:.2f} %"
+        draw.text((8, index * height + 7), caption, fill=(215, 215, 215), font=font)
+        sheet.paste(picture, (0, index * height + _CAPTION_HEIGHT))
+    return sheet
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    array = np.array(values, dtype=np.float64)
+    p10, median, p90 = np.percentile(array, (10, 50, 90))
+    return {"mean": float(array.mean()), "median": float(median), "p10": float(p10), "p90": float(p90)}
+
+
+def _total_rows(summary: dict[str, Any]) -> list[str]:
+    lines = ["| size | texture, light | PSNR dB | SSIM | L1 | published |", "|---|---|---|---|---|---|"]
+    for size in SIZES:
+        for texture, light in MODES:
+            name = mode_name(texture, light)
+            scores = summary["scores"][str(size)][name]
+            published = PUBLISHED.get(name, {}) if size == SIZES[0] else {}
+            cells = [f"{size}²", f"{texture}, {light}"]
+            cells += [
+                _cell(scores[measure], digits) for measure, digits in (("psnr", 2), ("ssim", 4), ("l1", 4))
+            ]
+            cells += [", ".join(f"{measure} {value}" for measure, value in published.items())]
+            lines.append(f"| {' | '.join(cells)} |")
+    coverage = ", ".join(f"{_cell(summary['coverage'][str(size)], 3)} at {size}²" for size in SIZES)
+    rms = _cell(summary["landmark_rms_percent"], 3)
+    lines += ["", f"Landmark RMS, % of the inter-ocular distance: {rms}."]
+    return [*lines, f"Scored share of the oval: {coverage}; a photo fails below {MINIMUM_COVERAGE}.", ""]
+
+
+def _cell(spread: dict[str, float], digits: int) -> str:
+    mean, median, p10, p90 = (f"{spread[key]:.{digits}f}" for key in ("mean", "median", "p10", "p90"))
+    return f"{mean} ({median}; {p10} to {p90})"
+
+
+def _photo_rows(records: list[Record]) -> list[str]:
+    size = str(SIZES[0])
+    titles = ("photo", "UV dB", "UV SSIM", "vertex dB", "vertex SSIM", "UV `sh` dB", "landmarks %", "oval")
+    lines = ["", f"At {size}²:", "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for record in records:
+        scores = record["scores"][size]
+        cells = [record["photo"]]
+        for mode in ("uv_image", "vertex_image"):
+            cells += [f"{scores[mode]['psnr']:.2f}", f"{scores[mode]['ssim']:.4f}"]
+        cells += [f"{scores['uv_sh']['psnr']:.2f}", f"{record['landmark_rms_percent']:.2f}"]
+        lines.append(f"| {' | '.join(cells)} | {record['coverage'][size]:.3f} |")
+    return lines
