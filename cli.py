@@ -10,8 +10,7 @@ from pathlib import Path
 from .core_models.reconstruction import SemblanceError
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
-QUALITIES = ("draft", "standard", "best")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+QUALITIES = ("draft", "standard")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,14 +54,17 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     face.add_argument(
         "--demo", action="store_true", help="use the public-domain portrait that scikit-image carries"
     )
-    face.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: beside each photo)")
+    face.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write to (default: beside each photo)"
+    )
     face.add_argument("--texture", choices=("uv", "vertex"), default="uv", help="what the material shows")
     face.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
     face.add_argument("--quality", choices=QUALITIES, default="standard")
     which = face.add_mutually_exclusive_group()
-    which.add_argument("--face", type=int, metavar="N", help="the N-th largest face (default: 1, the largest)")
+    which.add_argument(
+        "--face", type=int, metavar="N", help="the N-th largest face (default: 1, the largest)"
+    )
     which.add_argument("--all-faces", action="store_true", help="every face in the photo")
-    face.add_argument("--device", choices=DEVICES, default="auto")
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
     face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
     face.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -76,13 +78,18 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Reconstruct every photo of a folder and score the render over it.",
     )
     evaluate.add_argument(
-        "--photos", type=Path, required=True, metavar="DIR", help="a folder, or a .txt list of names beside it"
+        "--photos",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder, or a .txt list of names beside it",
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for the report")
     evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
-    evaluate.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
+    evaluate.add_argument(
+        "--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels"
+    )
     evaluate.add_argument("--quality", choices=QUALITIES, default="standard")
-    evaluate.add_argument("--device", choices=DEVICES, default="auto")
     evaluate.set_defaults(run=_run_evaluate)
 
 
@@ -93,7 +100,9 @@ def _run_face(namespace: argparse.Namespace) -> int:
     if namespace.demo:
         photos += (_demo_portrait(namespace.out or Path.cwd()),)
     if not photos:
-        print("semblance: no photo was named: semblance face PHOTO, or semblance face --demo.", file=sys.stderr)
+        print(
+            "semblance: no photo was named: semblance face PHOTO, or semblance face --demo.", file=sys.stderr
+        )
         return 2
     return face.run(
         face.FaceArguments(
@@ -104,7 +113,6 @@ def _run_face(namespace: argparse.Namespace) -> int:
             quality=namespace.quality,
             face=namespace.face,
             all_faces=namespace.all_faces,
-            device=namespace.device,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,
@@ -122,7 +130,6 @@ def _run_evaluate(namespace: argparse.Namespace) -> int:
             limit=namespace.limit,
             size=namespace.size,
             quality=namespace.quality,
-            device=namespace.device,
         )
     )
 

@@ -219,7 +219,15 @@ class Reconstruction:
             raise ReconstructionFileError(
                 f"'{path}' is damaged: {error.message}", "Compute the face again."
             ) from error
-        except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            EOFError,
+            KeyError,
+            zipfile.BadZipFile,
+            zipfile.LargeZipFile,
+        ) as error:
             raise _not_ours(path) from error
 
 
@@ -236,7 +244,9 @@ def _check_array(
         raise InvalidReconstructionError(f"'{name}' must be an array.")
     right_type = value.dtype.kind == dtype if isinstance(dtype, str) else value.dtype == np.dtype(dtype)
     if not right_type or value.ndim != len(shape):
-        raise InvalidReconstructionError(f"'{name}' is {value.dtype} {value.shape}; expected {dtype} {shape}.")
+        raise InvalidReconstructionError(
+            f"'{name}' is {value.dtype} {value.shape}; expected {dtype} {shape}."
+        )
     for size, expected in zip(value.shape, shape, strict=True):
         if expected == "*":
             continue

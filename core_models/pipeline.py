@@ -1,0 +1,236 @@
+"""From a photo to a `Reconstruction`: the stages in order, with progress, timing and cancel."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from .face_mask import face_mask
+from .faces import Face, FaceFinder
+from .fitting import Fit, fit_landmarks
+from .morphable.default import load_default_model
+from .morphable.model import MorphableModel
+from .photo import Photo, load_photo
+from .reconstruction import Reconstruction, SemblanceError
+from .texture.bake import TextureResult, bake_texture
+
+METRES_PER_DECIMETRE = 0.1
+STORED_SIDE = 2048
+"""Pixels; the long side of the photo kept in the result."""
+DRAFT_SIZE = 512
+"""Pixels; the largest texture of a draft."""
+
+Progress = Callable[[str, float], None]
+"""Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
+
+_STAGES = {"photo": 0.0, "faces": 0.05, "shape": 0.2, "mask": 0.25, "texture": 0.35, "result": 0.95}
+"""Fraction of a photo's time before each stage."""
+
+
+class NoSuchFaceError(SemblanceError):
+    """The N-th face was asked for of a photo with fewer."""
+
+    code = "no_such_face"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may differ from photo to photo."""
+
+    size: int = 1024
+    """UV texture size, pixels; a draft has at most `DRAFT_SIZE`."""
+    quality: str = "standard"
+    """draft or standard."""
+    face: int | None = None
+    """The n-th largest face, from 1; the largest when None."""
+    all_faces: bool = False
+
+
+@dataclass
+class _Clock:
+    """Reports each stage as it starts and remembers how long it took."""
+
+    progress: Progress
+    first: float = 0.0
+    share: float = 1.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.progress(name, self.first + self.share * _STAGES[name])
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 4)
+
+
+class Pipeline:
+    """The model and the face finder, kept warm between photos."""
+
+    def __init__(self) -> None:
+        """Load what every photo needs; takes about two seconds."""
+        self.model = load_default_model()
+        self._finder = FaceFinder()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._finder.close()
+
+    def run(
+        self, path: str | os.PathLike[str], options: Options = Options(), progress: Progress = lambda *_: None
+    ) -> list[Reconstruction]:
+        """Reconstruct the faces of a photo that `options` asks for; usually one.
+
+        Raises:
+            PhotoError: the photo cannot be read, or shows no face.
+            NoSuchFaceError: it shows fewer faces than asked for.
+            FitError: the landmarks are no face's.
+            CancelledError: raised by `progress`.
+        """
+        clock = _Clock(progress)
+        with clock.stage("photo"):
+            photo = load_photo(path)
+        with clock.stage("faces"):
+            faces = choose_faces(self._finder.find(photo), options, photo.path)
+        results = []
+        for done, face in enumerate(faces):
+            one = _Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
+            results.append(reconstruct(photo, face, self.model, options, one))
+        return results
+
+
+def reconstruct(
+    photo: Photo, face: Face, model: MorphableModel, options: Options, clock: _Clock
+) -> Reconstruction:
+    """One face of a photo → its reconstruction."""
+    with clock.stage("shape"):
+        fit = fit_landmarks(model, face.landmarks, (photo.width, photo.height), photo.focal_px)
+        vertices, neutral = model_vertices(model, fit)
+    with clock.stage("mask"):
+        mask = face_mask(photo, face.landmarks)
+    with clock.stage("texture"):
+        in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
+        size = min(options.size, DRAFT_SIZE) if options.quality == "draft" else options.size
+        texture = bake_texture(photo.srgb, mask, model, in_camera, fit.K, size)
+    with clock.stage("result"):
+        report = describe(photo, face, fit, texture, model, options)
+        result = assemble(photo, face, mask, model, fit, vertices, neutral, texture, report)
+    result.report["stage_seconds"] = clock.seconds
+    return result
+
+
+def choose_faces(faces: list[Face], options: Options, path: str) -> list[Face]:
+    """The faces, largest first, that `options` asks for.
+
+    Raises:
+        NoSuchFaceError: there are fewer.
+    """
+    if options.all_faces:
+        return faces
+    number = 1 if options.face is None else options.face
+    if not 1 <= number <= len(faces):
+        count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise NoSuchFaceError(
+            f"'{path}' shows {count}; there is no face {number}.", f"Choose 1 to {len(faces)}."
+        )
+    return [faces[number - 1]]
+
+
+def model_vertices(model: MorphableModel, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (N, 3) in decimetres, head frame, with the photo's expression and without."""
+    identity = torch.as_tensor(fit.identity, dtype=torch.float32).expand(2, -1)
+    expression = torch.as_tensor(fit.expression, dtype=torch.float32)
+    with torch.no_grad():
+        vertices, neutral = model.shape(
+            identity, torch.stack([expression, torch.zeros_like(expression)])
+        ).numpy()
+    return vertices, neutral
+
+
+def describe(
+    photo: Photo,
+    face: Face,
+    fit: Fit,
+    texture: TextureResult,
+    model: MorphableModel,
+    options: Options,
+) -> dict[str, Any]:
+    """The report of a reconstruction: what made it and how well it fits."""
+    return {
+        "semblance": _version(),
+        "torch": torch.__version__,
+        "model": model.model_id,
+        "quality": options.quality,
+        "face": face.index + 1,
+        "landmark_rms_percent": round(fit.landmark_rms_percent, 4),
+        "inter_ocular_px": round(face.inter_ocular_px, 2),
+        "light_residual": round(texture.light_residual, 4),
+        "seen_share": round(float(np.mean(texture.vertex_confidence > 0.5)), 4),
+        "warnings": list(photo.warnings),
+    }
+
+
+def assemble(
+    photo: Photo,
+    face: Face,
+    mask: np.ndarray,
+    model: MorphableModel,
+    fit: Fit,
+    vertices: np.ndarray,
+    neutral: np.ndarray,
+    texture: TextureResult,
+    report: dict[str, Any],
+) -> Reconstruction:
+    """Stage results (decimetres) → the result format (metres, its types)."""
+    scale = min(1.0, STORED_SIDE / max(photo.width, photo.height))
+    stored = (round(photo.width * scale), round(photo.height * scale))
+    return Reconstruction(
+        vertices=_f32(vertices * METRES_PER_DECIMETRE),
+        neutral_vertices=_f32(neutral * METRES_PER_DECIMETRE),
+        faces=model.faces.numpy().astype(np.int32),
+        face_region=model.face_region.numpy().astype(np.uint8),
+        region_names=np.array(model.region_names),
+        uv=_f32(model.uv.numpy()),
+        rotation=_f32(fit.rotation),
+        translation=_f32(fit.translation * METRES_PER_DECIMETRE),
+        K=_f32(fit.K),
+        image_size=np.array([photo.width, photo.height], np.int32),
+        sh=_f32(texture.sh),
+        vertex_albedo_linear=_f32(texture.vertex_albedo_linear),
+        vertex_shading_linear=_f32(texture.vertex_shading_linear),
+        vertex_confidence=_f32(texture.vertex_confidence),
+        albedo_srgb=texture.albedo_srgb,
+        shading_linear=texture.shading_linear,
+        sh_map=np.zeros((0, 0, 27), np.float16),
+        confidence=texture.confidence,
+        landmarks=_f32(face.landmarks),
+        model_landmarks=_f32(fit.model_landmarks),
+        mask=cv2.resize(np.round(mask * 255).astype(np.uint8), stored, interpolation=cv2.INTER_AREA),
+        photo_srgb=cv2.resize(photo.srgb, stored, interpolation=cv2.INTER_AREA),
+        model_id=model.model_id,
+        identity=_f32(fit.identity),
+        expression=_f32(fit.expression),
+        albedo_coefficients=_f32(texture.albedo_coefficients),
+        shape_key_names=np.array(model.expression_names),
+        shape_key_offsets=_f32(model.expression_basis.numpy() * METRES_PER_DECIMETRE),
+        report=report,
+    )
+
+
+def _f32(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _version() -> str:
+    try:
+        return version("semblance")
+    except PackageNotFoundError:  # run from an extension's folder, which is no installed package
+        return "unknown"
