@@ -1,0 +1,92 @@
+"""The albedo where the photo shows nothing: the other half of the face where that was seen, else the model's.
+
+Both are joined to what is seen by smooth membranes in log albedo, where joining changes tone and keeps
+contrast, so that no seam shows. The plan is made at a modest size and resampled: tone is smooth, detail comes
+from the full-size
+textures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .albedo import ALBEDO_RANGE
+from .atlas import Atlas
+from .images import extend, resize_map, smoothstep
+from .membrane import membrane
+
+FEATHER = (0.15, 0.65)
+"""Confidence over which the seen albedo takes over from the completed one."""
+_MEMBRANE_SIZE = 256
+_PULL = 2e-4
+"""Weight of the face's mean tone against the seam's: takes over about 1/√p = 70 membrane cells from the last
+seen one.
+"""
+_TRUST = 0.05
+"""Membrane weight of a fully seen cell against its neighbours: follows tone over 1/√w = 4 cells, not pores.
+"""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How to fill an albedo texture; square maps of any size, resampled where they are used."""
+
+    seen_share: np.ndarray
+    """(S', S') share of the photo's own albedo."""
+    mirror_share: np.ndarray
+    """(S', S') share of the mirrored albedo in what the photo does not give."""
+    mirror_tone: np.ndarray
+    """(S", S", 3) log factor from the mirrored albedo to this side's."""
+    model_fill: np.ndarray
+    """(S', S', 3) linear: the model's albedo in the tone of what is seen."""
+
+
+def plan_completion(
+    seen: np.ndarray, confidence: np.ndarray, model_albedo: np.ndarray, covered: np.ndarray
+) -> Completion:
+    """Decide from small maps what fills the albedo.
+
+    seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear,
+    covered (S', S') bool. The layout must be mirror-symmetric: column j shows what column S' − 1 − j shows on
+    the
+    other side.
+    """
+    share = smoothstep(confidence, *FEATHER)
+    mirror_share = np.where(covered, share[:, ::-1], 0.0)
+    log_seen, log_model = (np.log(np.clip(image, *ALBEDO_RANGE)) for image in (seen, model_albedo))
+    model_tone = _tone(log_seen - log_model, share**2, covered)
+    mirror_tone = _tone(log_seen - log_seen[:, ::-1], (share * mirror_share) ** 2, covered)
+    fill = np.clip(np.exp(log_model + resize_map(model_tone, covered.shape[0])), *ALBEDO_RANGE)
+    return Completion(share, mirror_share, mirror_tone, extend(fill, covered))
+
+
+def complete_albedo(plan: Completion, atlas: Atlas, seen: np.ndarray) -> np.ndarray:
+    """Fill the texels' albedo (M, 3) linear, of which `seen` holds what the photo gives (arbitrary where
+    unseen).
+    """
+    mirrored_image = atlas.image(np.log(seen))[:, ::-1]
+    here, there = np.clip(atlas.gather(plan.seen_share), 0, 1), np.clip(atlas.gather(plan.mirror_share), 0, 1)
+    there = there * atlas.gather(atlas.covered()[:, ::-1])
+    mirrored = atlas.gather(mirrored_image) + atlas.gather(plan.mirror_tone)
+    unseen = there[:, None] * mirrored + (1 - there[:, None]) * np.log(atlas.gather(plan.model_fill))
+    mixed = here[:, None] * np.log(seen) + (1 - here[:, None]) * unseen
+    return np.clip(np.exp(mixed), *ALBEDO_RANGE)
+
+
+def _tone(difference: np.ndarray, weights: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Membrane (S", S", 3) through a log difference (S', S', 3), pulled to its weighted mean far from every
+    value.
+    """
+    block = max(1, covered.shape[0] // _MEMBRANE_SIZE)
+    size = covered.shape[0] // block
+    pooled = cv2.resize(weights.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    sums = cv2.resize(
+        (difference * weights[..., None]).astype(np.float32), (size, size), interpolation=cv2.INTER_AREA
+    )
+    values = sums / np.maximum(pooled, 1e-6)[..., None]
+    inside = cv2.resize(covered.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) > 0
+    mean = sums.sum((0, 1)) / max(float(pooled.sum()), 1e-6)
+    return membrane(values, _TRUST * pooled, inside, mean, _PULL)

@@ -1,0 +1,36 @@
+"""Texture → vertex colours that, interpolated over the triangles, come as near to the texture as they can."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .atlas import Atlas
+from .images import sample_bilinear
+
+_SHARPENING_STEPS = 2
+"""Landweber steps after the first average: each halves the blur of averaging and interpolating; more would
+ring.
+"""
+_LEAST_WEIGHT = 0.25
+"""Texels; a vertex around which less lies takes the texture's value at its own place."""
+
+
+def average_to_vertices(atlas: Atlas, values: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Vertex values (N, C) for texel values (M, C): averages over each vertex's triangles with its
+    interpolation weights.
+
+    That is the first step of the least-squares fit `atlas.weights @ vertices ≈ values`; a few more follow. uv
+    (N, 2).
+    """
+    gather = atlas.weights.T
+    total = np.asarray(gather.sum(1)).reshape(-1, 1)
+    well_covered = total[:, 0] > _LEAST_WEIGHT
+    scale = np.where(well_covered[:, None], 1.0 / np.maximum(total, _LEAST_WEIGHT), 0.0).astype(np.float32)
+    result = scale * (gather @ values)
+    bare = np.flatnonzero(~well_covered)
+    if bare.size:
+        image, u, v = atlas.image(values), uv[bare, 0], uv[bare, 1]
+        result[bare] = sample_bilinear(image, u * atlas.size, (1 - v) * atlas.size)
+    for _ in range(_SHARPENING_STEPS):
+        result += scale * (gather @ (values - atlas.weights @ result))
+    return result
