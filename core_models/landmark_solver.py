@@ -1,0 +1,179 @@
+"""The numerical heart of the landmark fit: projection, its derivatives, Gauss–Newton with boxed weights.
+
+Apart from `fitting`, which says what is fitted to what: this part knows neither photos nor defaults.
+Residuals are in decimetres at the face (pixels / scale), float64 throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from .landmark_noise import LandmarkNoise
+
+_N_CAMERA = 7
+"""Unknowns before the coefficients: rotation 3, shift 2, log scale, log focal length."""
+_SCALE, _FOCAL = 5, 6
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A model at its landmarks, and what is known of its coefficients beforehand (`fitting_priors`)."""
+
+    mean: np.ndarray
+    """(L,3) dm"""
+    identity: np.ndarray
+    """(L,3,Ki)"""
+    expression: np.ndarray
+    """(L,3,Ke)"""
+    identity_precision: np.ndarray
+    """(Ki,Ki)"""
+    expression_precision: np.ndarray
+    """(Ke,Ke)"""
+    expression_rates: np.ndarray
+    """(Ke,) of the exponential prior"""
+
+
+@dataclass(frozen=True)
+class State:
+    """The unknowns: pose (dm), log focal length (pixels), identity (Ki,), expression (Ke,) in [0, 1]."""
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    log_focal: float
+    identity: np.ndarray
+    expression: np.ndarray
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Landmarks in a photo: `pixels` (L,2), principal point `centre` (2,), `scale` in pixels per dm."""
+
+    pixels: np.ndarray
+    centre: np.ndarray
+    scale: float
+    noise: LandmarkNoise
+    log_focal: float
+    log_focal_sigma: float
+
+
+def project(basis: Basis, state: State, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels (L,2), and the landmarks turned to the camera before (L,3) and after (L,3) the translation."""
+    shape = basis.mean + basis.identity @ state.identity + basis.expression @ state.expression
+    turned = shape @ state.rotation.T
+    seen = turned + state.translation
+    return centre + math.exp(state.log_focal) * seen[:, :2] * (1, -1) / -seen[:, 2:], turned, seen
+
+
+def gauss_newton(
+    basis: Basis, observation: Observation, state: State, iterations: int, tolerance: float
+) -> State:
+    """Maximise the posterior from `state` on, until no unknown changes by more than `tolerance`."""
+    for _ in range(iterations):
+        residuals, jacobian = _linearise(basis, observation, state)
+        observation.noise.reweight(observation.noise.outlier_weights(residuals))
+        normal, gradient = _normal_equations(basis, observation, state, residuals, jacobian)
+        step = _boxed_step(normal, gradient, state.expression)
+        state = _moved(state, step)
+        if np.abs(step).max() < tolerance:
+            break
+    return state
+
+
+def _linearise(basis: Basis, observation: Observation, state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (L,2) and Jacobian (L,2,P) of the projection.
+
+    Unknowns: rotation vector (applied from the left), shift in x and y, log scale at a fixed focal length,
+    log focal length at a fixed scale (so: perspective alone), identity, expression.
+    """
+    pixels, turned, seen = project(basis, state, observation.centre)
+    inverse_depth = -1.0 / seen[:, 2]
+    camera = np.zeros((len(seen), 2, 3))  # d pixels / d camera point
+    camera[:, 0, 0] = inverse_depth
+    camera[:, 1, 1] = -inverse_depth
+    camera[:, :, 2] = seen[:, :2] * (1, -1) * inverse_depth[:, None] ** 2
+    camera *= math.exp(state.log_focal)
+    spin = np.cross(np.eye(3)[None], turned[:, None]).transpose(0, 2, 1)  # column k: e_k × turned
+    nearer = camera[:, :, 2:] * -state.translation[2]
+    in_model = camera @ state.rotation
+    blocks = [
+        camera @ spin,
+        camera[:, :, :2],
+        nearer,
+        (pixels - observation.centre)[:, :, None] - nearer,
+        in_model @ basis.identity,
+        in_model @ basis.expression,
+    ]
+    return (observation.pixels - pixels) / observation.scale, np.concatenate(blocks, 2) / observation.scale
+
+
+def _normal_equations(
+    basis: Basis, observation: Observation, state: State, residuals: np.ndarray, jacobian: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hessian (P,P) of the negative log posterior (Gauss–Newton) and its negative gradient (P,)."""
+    design = observation.noise.whiten(jacobian).reshape(-1, jacobian.shape[2])
+    normal = design.T @ design
+    gradient = design.T @ observation.noise.whiten(residuals).ravel()
+    precision = observation.log_focal_sigma**-2
+    normal[_FOCAL, _FOCAL] += precision
+    gradient[_FOCAL] -= precision * (state.log_focal - observation.log_focal)
+    identity = slice(_N_CAMERA, _N_CAMERA + len(state.identity))
+    expression = slice(identity.stop, None)
+    normal[identity, identity] += basis.identity_precision
+    gradient[identity] -= basis.identity_precision @ state.identity
+    normal[expression, expression] += basis.expression_precision
+    gradient[expression] -= basis.expression_precision @ state.expression + basis.expression_rates
+    return normal, gradient
+
+
+def _boxed_step(normal: np.ndarray, gradient: np.ndarray, expression: np.ndarray) -> np.ndarray:
+    """Minimise ½ sᵀNs − gᵀs over steps s (P,) that leave the expression, their last part, in [0, 1].
+
+    The unbounded unknowns are eliminated, the expression is solved for, and the others follow it.
+    """
+    n_free = len(gradient) - len(expression)
+    free = cho_factor(normal[:n_free, :n_free])
+    response = cho_solve(free, np.column_stack([gradient[:n_free], normal[:n_free, n_free:]]))
+    reduced = normal[n_free:, n_free:] - normal[n_free:, :n_free] @ response[:, 1:]
+    vector = gradient[n_free:] - normal[n_free:, :n_free] @ response[:, 0] + reduced @ expression
+    change = solve_box(reduced, vector, expression) - expression
+    return np.concatenate([response[:, 0] - response[:, 1:] @ change, change])
+
+
+def _moved(state: State, step: np.ndarray) -> State:
+    n_identity = len(state.identity)
+    shift = state.translation + np.array([step[3], step[4], 0.0])
+    coefficients = step[_N_CAMERA:]
+    return State(
+        cv2.Rodrigues(step[:3])[0] @ state.rotation,
+        shift * (1.0, 1.0, math.exp(step[_FOCAL] - step[_SCALE])),
+        state.log_focal + float(step[_FOCAL]),
+        state.identity + coefficients[:n_identity],
+        np.clip(state.expression + coefficients[n_identity:], 0.0, 1.0),
+    )
+
+
+def solve_box(matrix: np.ndarray, vector: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Minimise ½ xᵀMx − vᵀx over 0 ≤ x ≤ 1, M (K,K) positive definite: projected Newton (Bertsekas 1982)."""
+    x = np.clip(start, 0.0, 1.0)
+
+    def cost(point: np.ndarray) -> float:
+        return float(0.5 * point @ matrix @ point - vector @ point)
+
+    for _ in range(50):
+        gradient = matrix @ x - vector
+        free = ~(((x <= 0) & (gradient > 0)) | ((x >= 1) & (gradient < 0)))
+        if np.abs(gradient[free]).max(initial=0.0) < 1e-9 * (1 + np.abs(vector).max(initial=0.0)):
+            break
+        direction = np.zeros_like(x)
+        direction[free] = -np.linalg.solve(matrix[np.ix_(free, free)], gradient[free])
+        trials = (np.clip(x + step * direction, 0.0, 1.0) for step in 0.5 ** np.arange(12))
+        better = next((trial for trial in trials if cost(trial) < cost(x)), None)
+        if better is None:
+            break
+        x = better
+    return x
