@@ -1,4 +1,4 @@
-"""Arrays → packed images. Rows come in top first, as everywhere in Semblance; Blender keeps them bottom up."""
+"""Arrays → packed images. Rows come in top first, as everywhere in Semblance; Blender has them bottom up."""
 
 from __future__ import annotations
 
