@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -150,14 +149,18 @@ class Reconstruction:
         """Check every array against the format.
 
         Raises:
-            InvalidReconstructionError: a wrong type or shape, sizes that disagree, a number that is not finite, or an
-                index out of range.
+            InvalidReconstructionError: a wrong type or shape, sizes that disagree, a number that is not finite, an
+                index out of range, or a report that JSON cannot hold.
         """
         sizes: dict[str, int] = {}
         for name, (dtype, shape) in _ARRAYS.items():
             _check_array(name, getattr(self, name), dtype, shape, sizes)
         if not isinstance(self.model_id, str) or not isinstance(self.report, dict):
             raise InvalidReconstructionError("'model_id' must be text and 'report' a dictionary.")
+        try:
+            json.dumps(self.report, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidReconstructionError(f"'report' holds what JSON cannot: {error}.") from error
         _check_index("faces", self.faces, sizes["N"])
         _check_index("face_region", self.face_region, sizes["R"])
 
@@ -219,15 +222,9 @@ class Reconstruction:
             raise ReconstructionFileError(
                 f"'{path}' is damaged: {error.message}", "Compute the face again."
             ) from error
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            EOFError,
-            KeyError,
-            zipfile.BadZipFile,
-            zipfile.LargeZipFile,
-        ) as error:
+        except ReconstructionFileError:
+            raise
+        except Exception as error:  # parsers of zip, array and text raise almost anything on damaged bytes
             raise _not_ours(path) from error
 
 
