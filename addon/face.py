@@ -1,0 +1,155 @@
+"""The headless command `face`: photos → worker → scene → NAME.blend and NAME_preview.png."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..core_models.reconstruction import Reconstruction, SemblanceError
+from .backend import Job, worker_command
+from .messages import Done, FaceFiles, Failed, Options, Progress, Request
+from .outputs import OutputFiles, OutputPlan, copy_file
+from .terminal import Terminal
+
+_POLL_SECONDS = 0.05
+_INTERRUPTED = 130
+"""The exit code of a process that Ctrl-C ended."""
+
+
+@dataclass(frozen=True)
+class FaceArguments:
+    """What the command line asks for.
+
+    `texture` is uv or vertex: what the material shows. `face` is the n-th largest of a photo, from 1. `out` is the
+    folder for every result; None puts each beside its photo.
+    """
+
+    photos: tuple[Path, ...]
+    out: Path | None = None
+    texture: str = "uv"
+    size: int = 1024
+    quality: str = "standard"
+    face: int | None = None
+    all_faces: bool = False
+    device: str = "auto"
+    npz: bool = False
+    json: bool = False
+    force: bool = False
+
+
+class UnexpectedError(SemblanceError):
+    """A mistake of the program."""
+
+    code = "internal"
+
+
+def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
+    """Reconstruct every photo and write its files; a photo that fails does not stop the others.
+
+    Args:
+        arguments: what to do.
+        command: the worker's command line; by default the real one, in this process's interpreter.
+
+    Returns:
+        The exit code: 0 when every photo succeeded, 1 when one failed, 130 after Ctrl-C.
+
+    Raises:
+        BackendMissingError: this interpreter has no torch.
+    """
+    terminal = Terminal(arguments.json)
+    plan = OutputPlan(arguments.out, arguments.npz, arguments.force)
+    job = Job(command or worker_command(device=arguments.device))
+    failures = 0
+    with job, _interruptible():
+        try:
+            for photo in arguments.photos:
+                failures += not _try_photo(job, photo, arguments, plan, terminal)
+        except KeyboardInterrupt:
+            _cancel(job)
+            terminal.clear()
+            return _INTERRUPTED
+    return 1 if failures else 0
+
+
+def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan, terminal: Terminal) -> bool:
+    """Whether it succeeded; if not, the sentence was printed."""
+    start = time.monotonic()
+    try:
+        plan.check(photo, arguments.all_faces)
+        done = _reconstruct(
+            job, photo, arguments, lambda event: terminal.progress(photo, event.stage, event.fraction)
+        )
+        terminal.progress(photo, "Blender file", 1.0)
+        written = _write_faces(photo, done.faces, arguments, plan)
+    except SemblanceError as error:
+        terminal.failed(photo, error)
+        return False
+    except Exception as error:
+        terminal.failed(photo, UnexpectedError(f"An unexpected error: {error!r}."))
+        traceback.print_exc()
+        return False
+    terminal.finished(photo, written, time.monotonic() - start)
+    return True
+
+
+def _reconstruct(
+    job: Job, photo: Path, arguments: FaceArguments, on_progress: Callable[[Progress], None]
+) -> Done:
+    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces)
+    job.request(Request(photo, options, preview=True))
+    while True:
+        for event in job.poll():
+            if isinstance(event, Done):
+                return event
+            if isinstance(event, Failed):
+                raise event.error()
+            if isinstance(event, Progress):
+                on_progress(event)
+        time.sleep(_POLL_SECONDS)
+
+
+def _write_faces(
+    photo: Path, faces: tuple[FaceFiles, ...], arguments: FaceArguments, plan: OutputPlan
+) -> list[OutputFiles]:
+    # Blender's module takes a second to load; a batch of unreadable photos need not wait for it.
+    from .scene.build import SceneOptions
+    from .scene.document import write_document
+
+    options = SceneOptions(vertex_colours=arguments.texture == "vertex")
+    written = []
+    for number, face in enumerate(faces, start=1):
+        files = plan.files(photo, number, len(faces))
+        blend = partial(write_document, Reconstruction.load(face.result), files.blend.stem, options)
+        writers: dict[Path, Callable[[Path], None]] = {files.blend: blend}
+        if face.preview is not None:
+            writers[files.preview] = copy_file(face.preview)
+        if files.npz is not None:
+            writers[files.npz] = copy_file(face.result)
+        plan.write(photo, files, writers)
+        written.append(files)
+    return written
+
+
+def _cancel(job: Job) -> None:
+    job.cancel()
+    # A second Ctrl-C ends the wait; leaving the `with` then ends the worker.
+    with contextlib.suppress(KeyboardInterrupt):
+        while job.busy:
+            job.poll()
+            time.sleep(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt: Blender's executable replaces Python's handler by its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,91 @@
+"""A .blend of our own around one face: here, and only here, the scene's settings are ours to choose."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+
+from ...core_models.reconstruction import Reconstruction, SemblanceError
+from .build import SceneOptions, build_face
+from .camera import frame_scene
+from .light import light_rig
+
+
+class BlendFileError(SemblanceError):
+    """The .blend cannot be written."""
+
+    code = "unwritable"
+
+
+def write_document(reconstruction: Reconstruction, name: str, options: SceneOptions, path: Path) -> None:
+    """Replace the open file by a new one that shows `reconstruction`, and save it as `path`.
+
+    The view transform is Standard, so that photo light shows the photo's own colours (Blender's default, AgX, does
+    not); the render has the photo's size and camera; three lamps stand ready for scene light; the 3-D views look
+    through the camera, in Material Preview.
+
+    Raises:
+        BlendFileError: `path` cannot be written. What is there then may be incomplete.
+    """
+    with _quiet_stdout():
+        # Factory start-up, so that nobody's own start-up file leaks in; preferences and add-ons stay.
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        scene = bpy.context.scene
+        scene.name = name
+        face = build_face(reconstruction, name, scene.collection, options)
+        frame_scene(scene, face.camera, reconstruction)
+        _add_rig(face.collection)
+        scene.view_settings.view_transform = "Standard"
+        scene.render.film_transparent = True
+        _show_face(face.face)
+        try:
+            bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False, compress=True)
+        except RuntimeError as error:
+            raise BlendFileError(
+                f"The Blender file cannot be written ({_reason(error)}).",
+                "Free some space or choose another folder with --out.",
+            ) from error
+
+
+def _add_rig(face: bpy.types.Collection) -> None:
+    rig = bpy.data.collections.new(f"{face.name} lamps")
+    face.children.link(rig)
+    for lamp in light_rig(face.name):
+        rig.objects.link(lamp)
+
+
+def _show_face(face: bpy.types.Object) -> None:
+    bpy.context.view_layer.objects.active = face
+    face.select_set(True)
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            for space in area.spaces:
+                if space.type == "VIEW_3D":
+                    space.shading.type = "MATERIAL"
+                    space.region_3d.view_perspective = "CAMERA"
+
+
+def _reason(error: RuntimeError) -> str:
+    """Blender's "Error: Cannot open file /…/x.blend@ for writing: No space left on device" → its last words."""
+    lines = str(error).strip().splitlines() or ["unknown"]
+    return lines[0].rsplit(": ", 1)[-1].strip()
+
+
+@contextlib.contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Keep Blender's own reports off stdout, which is for our results. They come from C: only the descriptor helps."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
