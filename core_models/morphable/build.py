@@ -1,0 +1,138 @@
+"""Builds the default model's cage from a seed and the pinned mediapipe wheel."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from . import albedo, anatomy, expressions, uv
+from .default import LEVELS, REGIONS, DefaultCage
+from .facemesh import INPUT_SIZE, FaceMeshNetwork, tesselation_edges
+from .identity import identity_modes, lid_operator, mouth_shape_rows, seal_operator
+from .mean import build_mean
+from .openings import cage_targets, control_points
+from .subdivision import subdivide
+from .topology import Cage, build_cage
+
+SEED = 0
+_MM_PER_DM = 100.0
+
+
+def build_default_cage(seed: int = SEED) -> DefaultCage:
+    """The default model's cage, decimetres; the same for the same seed and mediapipe version."""
+    network = FaceMeshNetwork()
+    grey = np.full((INPUT_SIZE, INPUT_SIZE, 3), 128, np.uint8)
+    cage = build_cage(tesselation_edges(), network(grey))
+    points = build_mean(network, cage, np.random.default_rng(seed))
+    network.close()
+    targets, eye_centres = cage_targets(points, cage)
+    fine = subdivide(cage.faces, cage.n_vertices, LEVELS)
+    surface = fine.matrix[: cage.n_vertices]
+    region = cage_regions(cage)
+    face_vertices = np.unique(fine.faces[np.isin(region[fine.parent], [0, 1, 2])])
+    control = control_points(targets, surface, cage)
+    origin = (fine.matrix @ control)[face_vertices].mean(0) * [0, 1, 1]
+    landmark_faces = cage.faces[(cage.faces < anatomy.N_LANDMARKS).all(1)]
+    mirror = cage.mirror[: anatomy.N_LANDMARKS]
+    shapes = expressions.build_expressions(points, landmark_faces, mirror, eye_centres[0])
+    modes, eye_modes, parity = _identity(targets, eye_centres, shapes, cage)
+    moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
+    return DefaultCage(
+        mean=(control - origin) / _MM_PER_DM,
+        identity=_as_control(modes, surface, cage) / _MM_PER_DM,
+        expression=_as_control(moved, surface, cage) / _MM_PER_DM,
+        faces=cage.faces,
+        face_region=region,
+        uv=uv.face_uv(targets, cage),
+        mirror=cage.mirror,
+        eye_centres=(eye_centres - origin) / _MM_PER_DM,
+        eye_identity=eye_modes / _MM_PER_DM,
+        albedo_fields=np.concatenate(
+            [
+                albedo.random_fields(targets, cage.mirror, albedo.N_MELANIN_FIELDS),
+                albedo.random_fields(targets, cage.mirror, albedo.N_HAEMOGLOBIN_FIELDS),
+            ]
+        ),
+        eye_rings=cage.eye_rings,
+        mouth_rings=cage.mouth_rings,
+        parity=parity,
+    )
+
+
+def _as_control(fields_mm: np.ndarray, surface: sp.csr_matrix, cage: Cage) -> np.ndarray:
+    """Control-point offsets (K, N, 3) whose surface moves by `fields_mm` (K, N, 3)."""
+    flat = np.moveaxis(fields_mm, 0, -1).reshape(cage.n_vertices, -1)
+    control = control_points(flat, surface, cage).reshape(cage.n_vertices, 3, -1)
+    return np.moveaxis(control, -1, 0)
+
+
+def cage_regions(cage: Cage) -> np.ndarray:
+    """Region (F,) of each cage triangle, an index into REGIONS."""
+    region = np.zeros(len(cage.faces), np.int64)
+    lips = np.array(anatomy.LIPS_RIGHT)
+    brow = np.array(anatomy.BROW_LOWER + anatomy.BROW_UPPER)
+    inside = np.concatenate([cage.eye_rings.ravel(), cage.eye_centres, cage.mouth_rings.ravel()])
+    for name, vertices, rule in (
+        ("lips", np.union1d(lips, cage.mirror[lips]), np.all),
+        ("brows", np.union1d(brow, cage.mirror[brow]), np.all),
+        ("mouth", inside, np.any),
+        ("rim", cage.rim_rings, np.any),
+    ):
+        region[rule(np.isin(cage.faces, vertices), axis=1)] = REGIONS.index(name)
+    return region
+
+
+def _identity(
+    targets: np.ndarray, eye_centres: np.ndarray, shapes: np.ndarray, cage: Cage
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Modes (80, N, 3) mm on the whole cage, eyeball motions (80, 2, 3) mm, parity (80,)."""
+    n = anatomy.N_LANDMARKS
+    rim = cage.rim_rings.ravel()
+    used = np.concatenate([np.arange(n), rim])
+    place = np.full(cage.n_vertices, -1)
+    place[used] = np.arange(len(used))
+    points, landmarks = targets[used], targets[:n]
+    faces = cage.faces[(cage.faces < n).all(1)]
+    lids = lid_operator(landmarks, faces, cage.eye_loops, eye_centres, len(used))
+    operator = np.kron(seal_operator(len(used)), np.eye(3)) @ lids
+    curves = shapes[[expressions.NAMES.index(name) for name in expressions.NEVER_IDENTITY]]
+    excluded = mouth_shape_rows(landmarks, curves, len(used))
+    found = identity_modes(points, place[cage.mirror[used]], operator, excluded)
+    modes = np.zeros((len(found.modes), cage.n_vertices, 3))
+    modes[:, used] = found.modes
+    eye_motion = modes[:, cage.eye_loops].mean(2)
+    for side in range(2):
+        modes[:, cage.eye_rings[side, 0]] = modes[:, cage.eye_loops[side]]
+        behind = np.append(cage.eye_rings[side, 1:].ravel(), cage.eye_centres[side])
+        modes[:, behind] = eye_motion[:, None, side]
+    modes[:, cage.mouth_rings] = modes[:, None, cage.mouth_loop]
+    return modes, eye_motion, found.parity
+
+
+def _spread_expression(offsets: np.ndarray, cage: Cage) -> np.ndarray:
+    """Landmark offsets (468, 3) carried on to pockets, bag and rim: (N, 3)."""
+    full = np.zeros((cage.n_vertices, 3))
+    full[: len(offsets)] = offsets
+    for loop, rings in zip(cage.eye_loops, cage.eye_rings, strict=True):
+        full[rings[0]] = offsets[loop]
+    full[cage.mouth_rings[0]] = offsets[cage.mouth_loop]
+    full[cage.mouth_rings[1]] = 0.8 * offsets[cage.mouth_loop]
+    for ring, share in zip(cage.rim_rings, (0.7, 0.35, 0.1, 0.0), strict=True):
+        full[ring] = share * offsets[cage.oval]
+    return full
+
+
+def save_cage(cage: DefaultCage, path: Path) -> None:
+    """Write `cage` compressed: bases as float16, positions and UVs as float32, indices as int16."""
+    half = {"identity", "expression", "eye_identity", "albedo_fields"}
+    arrays = {}
+    for field in fields(DefaultCage):
+        value = getattr(cage, field.name)
+        if value.dtype.kind == "f":
+            arrays[field.name] = value.astype(np.float16 if field.name in half else np.float32)
+        else:
+            arrays[field.name] = value.astype(np.int16)
+    np.savez_compressed(path, **arrays)

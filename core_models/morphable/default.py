@@ -1,0 +1,148 @@
+"""The embedded default model: `load_default_model()`, and its builder `python -m semblance.core_models.morphable.default`.
+
+The file holds the control cage (about 750 vertices) with all its modes; Loop subdivision, eyeballs and the colours'
+masks are rebuilt when it is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from . import albedo, expressions, eyes
+from .masks import CageParts, build_masks
+from .model import ModelData, MorphableModel
+from .subdivision import subdivide
+
+DEFAULT_PATH = Path(__file__).parent.parent / "weights" / "default_face.npz"
+LEVELS = 3
+REGIONS = ("skin", "lips", "brows", "eyes", "mouth", "rim")
+_MM_PER_DM = 100.0
+
+
+@dataclass(frozen=True)
+class DefaultCage:
+    """The control cage of the default model, as shipped; decimetres in model space.
+
+    mean (Nc, 3); identity (80, Nc, 3); expression (52, Nc, 3); faces (Fc, 3); face_region (Fc,) index into REGIONS;
+    uv (Nc, 2); mirror (Nc,); eye_centres (2, 3) subject's right first; eye_identity (80, 2, 3) their motion;
+    albedo_fields (58, Nc) unit-variance random fields; eye_rings (2, 3, 16) and mouth_rings (2, 20) vertex numbers;
+    parity (80,) +1 symmetric, −1 antisymmetric identity mode.
+    """
+
+    mean: np.ndarray
+    identity: np.ndarray
+    expression: np.ndarray
+    faces: np.ndarray
+    face_region: np.ndarray
+    uv: np.ndarray
+    mirror: np.ndarray
+    eye_centres: np.ndarray
+    eye_identity: np.ndarray
+    albedo_fields: np.ndarray
+    eye_rings: np.ndarray
+    mouth_rings: np.ndarray
+    parity: np.ndarray
+
+    def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """Cage vertices (Nc, 3) in decimetres for coefficients (80,) and (52,): the low-poly face."""
+        return (
+            self.mean
+            + np.tensordot(identity, self.identity, axes=1)
+            + np.tensordot(expression, self.expression, axes=1)
+        )
+
+
+def load_default_cage(path: Path = DEFAULT_PATH) -> DefaultCage:
+    """Read the shipped file; floats become float64, integers int64."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {field.name: archive[field.name] for field in fields(DefaultCage)}
+    widened = {k: v.astype(np.float64 if v.dtype.kind == "f" else np.int64) for k, v in arrays.items()}
+    return DefaultCage(**widened)
+
+
+def load_default_model(path: Path = DEFAULT_PATH) -> MorphableModel:
+    """The dense default model (46 929 + eyeball vertices), rebuilt from the shipped cage in about a second."""
+    return MorphableModel(dense_data(load_default_cage(path)))
+
+
+def dense_data(cage: DefaultCage) -> ModelData:
+    """Subdivide `cage`, add eyeballs and colours."""
+    n_cage = len(cage.mean)
+    fine = subdivide(cage.faces, n_cage, LEVELS)
+    mirror = fine.mirror(cage.mirror)
+    balls = eyes.build_eyeballs()
+    n_face = fine.matrix.shape[0]
+
+    def refine(values: np.ndarray) -> np.ndarray:
+        flat = np.moveaxis(values, -2, 0).reshape(n_cage, -1)
+        dense = np.asarray(fine.matrix @ flat).reshape(n_face, *values.shape[:-2], 3)
+        return np.moveaxis(dense, 0, -2)
+
+    ball_offsets = balls.offsets / _MM_PER_DM
+    mean = _mirror_exact(refine(cage.mean), mirror, 1)
+    gaze = np.einsum("kmij,mj->kmi", expressions.gaze_rotations()[:, balls.side] - np.eye(3), ball_offsets)
+    ball_mirror = balls.mirror + n_face
+    identity = np.stack(
+        [_mirror_exact(m, mirror, int(p)) for m, p in zip(refine(cage.identity), cage.parity, strict=True)]
+    )
+    masks = build_masks(
+        mean * _MM_PER_DM,
+        fine.matrix,
+        cage.mirror,
+        CageParts(cage.eye_rings[:, 0], cage.mouth_rings[1], cage.mouth_rings),
+    )
+    albedo_mean, albedo_basis = albedo.dense_albedo(masks, balls, fine.matrix, cage.albedo_fields)
+    landmark_vertices, landmark_ids = _landmarks(n_face, balls)
+    return ModelData(
+        model_id="semblance-default-1",
+        albedo_space="linear",
+        expression_names=expressions.NAMES,
+        region_names=REGIONS,
+        mean=np.concatenate([mean, ball_offsets + cage.eye_centres[balls.side]]),
+        identity_basis=np.concatenate([identity, cage.eye_identity[:, balls.side]], axis=1),
+        expression_basis=np.concatenate([refine(cage.expression), gaze], axis=1),
+        albedo_mean=albedo_mean,
+        albedo_basis=albedo_basis,
+        faces=np.concatenate([fine.faces, balls.faces + n_face]),
+        uv=np.concatenate([_uv_exact(np.asarray(fine.matrix @ cage.uv), mirror), eyes.eyeball_uv(balls)]),
+        mirror=np.concatenate([mirror, ball_mirror]),
+        face_region=np.concatenate(
+            [cage.face_region[fine.parent], np.full(len(balls.faces), REGIONS.index("eyes"))]
+        ),
+        landmark_ids=landmark_ids,
+        landmark_vertices=landmark_vertices,
+        landmark_weights=np.tile([1.0, 0.0, 0.0], (len(landmark_ids), 1)),
+    )
+
+
+def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndarray:
+    """Remove the rounding by which `field` (N, 3) misses exact symmetry."""
+    return (field + parity * field[mirror] * [-1.0, 1.0, 1.0]) / 2
+
+
+def _uv_exact(uv: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    return np.stack([(uv[:, 0] + (1 - uv[mirror, 0])) / 2, (uv[:, 1] + uv[mirror, 1]) / 2], axis=1)
+
+
+def _landmarks(n_face: int, balls: eyes.Eyeballs) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (478, 3) of the landmarks and their numbers: the cage's own first, then both irises."""
+    vertices = np.concatenate([np.arange(468), n_face + eyes.iris_landmarks(balls).ravel()])
+    return np.repeat(vertices[:, None], 3, axis=1), np.arange(478)
+
+
+def main() -> None:
+    """Rebuild the shipped model file."""
+    parser = argparse.ArgumentParser(prog="semblance.core_models.morphable.default", description=main.__doc__)
+    parser.add_argument("--build", action="store_true", required=True, help="rebuild the model")
+    parser.add_argument("--out", type=Path, default=DEFAULT_PATH, help="file to write")
+    from .build import build_default_cage, save_cage
+
+    save_cage(build_default_cage(), parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()

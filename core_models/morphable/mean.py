@@ -1,0 +1,150 @@
+"""The default model's mean face: what the FaceMesh network believes a face to be (builder only; millimetres).
+
+Average of its answers to blurred noise, made metric, symmetric and neutral; then its answers to pictures of that head
+in many colours, lights and poses, averaged once. (More rounds drift away from real faces.)
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from . import anatomy, eyes
+from .albedo import picture_colours
+from .deform import similarity
+from .facemesh import INPUT_SIZE, FaceMeshNetwork
+from .masks import CageParts, build_masks
+from .neutral import metric_frame, neutralise, rotation_x, rotation_y, symmetrised
+from .openings import cage_targets, control_points
+from .picture import paint
+from .subdivision import Subdivision, subdivide
+from .topology import Cage
+
+_PICTURE_SIZE = 320
+_PICTURE_MM = 290.0
+_HEAD_CENTRE = np.array([0.0, -35.0, -40.0])
+
+
+def noise_average(
+    network: FaceMeshNetwork, mirror: np.ndarray, rng: np.random.Generator, n: int
+) -> np.ndarray:
+    """Mean (468, 3) of the network's answers to `n` pictures of blurred noise, symmetric, arbitrary scale."""
+    answers = []
+    for _ in range(n):
+        noise = cv2.GaussianBlur(rng.normal(size=(INPUT_SIZE, INPUT_SIZE, 3)), (0, 0), 2 ** rng.uniform(0, 6))
+        noise /= noise.std()
+        if rng.random() < 0.5:
+            noise = noise.mean(2, keepdims=True) * 1.7 + np.zeros(3)
+        picture = rng.uniform(50, 200) + rng.uniform(10, 70) * noise + rng.normal(0, 20, 3)
+        answers.append(symmetrised(network(np.clip(picture, 0, 255).astype(np.uint8)), mirror))
+    return _aligned_mean(answers, rounds=4)
+
+
+def _aligned_mean(shapes: list[np.ndarray], rounds: int) -> np.ndarray:
+    mean = np.mean(shapes, axis=0)
+    for _ in range(rounds):
+        mean = np.mean([similarity(shape, mean) for shape in shapes], axis=0)
+    return mean
+
+
+def coloured_heads_average(
+    network: FaceMeshNetwork, points: np.ndarray, cage: Cage, rng: np.random.Generator, n: int
+) -> np.ndarray:
+    """Mean (468, 3) of the network's answers to `n` random pictures of the head with landmarks `points` (mm)."""
+    head = _Head(points, cage)
+    answers = [similarity(network(head.picture(rng)), points) for _ in range(n)]
+    return symmetrised(_aligned_mean(answers, rounds=1), cage.mirror[: len(points)])
+
+
+class _Head:
+    """The current mean as a coloured mesh with eyeballs and hair, ready to be painted."""
+
+    def __init__(self, points: np.ndarray, cage: Cage) -> None:
+        targets, centres = cage_targets(points, cage)
+        fine: Subdivision = subdivide(cage.faces, cage.n_vertices, 2)
+        face = fine.matrix @ control_points(targets, fine.matrix[: cage.n_vertices], cage)
+        self.balls = eyes.build_eyeballs()
+        hair, hair_faces = _hair()
+        self.vertices = np.concatenate([face, self.balls.offsets + centres[self.balls.side], hair])
+        n_face = len(face)
+        n_ball = n_face + len(self.balls.offsets)
+        self.faces = np.concatenate([fine.faces, self.balls.faces + n_face, hair_faces + n_ball])
+        parts = CageParts(cage.eye_rings[:, 0], cage.mouth_rings[1], cage.mouth_rings)
+        self.masks = build_masks(face, fine.matrix, cage.mirror, parts)
+        self.n_hair = len(hair)
+
+    def picture(self, rng: np.random.Generator) -> np.ndarray:
+        tone = np.array([0.62, 0.40, 0.30]) * rng.uniform(0.35, 1.25) * rng.uniform(0.92, 1.08, 3)
+        colours = picture_colours(self.masks, self.balls, tone)
+        colours = np.concatenate([colours, np.tile([0.08, 0.05, 0.03], (self.n_hair, 1))])
+        roll = rng.normal(0, 0.06)
+        spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        lights = [
+            (np.array([rng.normal(0, 0.6), rng.normal(0.5, 0.4), 0.8]), rng.uniform(0.3, 0.8)),
+            (np.array([rng.normal(0, 1), rng.normal(0, 0.5), 0.5]), rng.uniform(0, 0.4)),
+        ]
+        image = paint(
+            self.vertices,
+            self.faces,
+            colours,
+            lights,
+            ambient=rng.uniform(0.15, 0.5),
+            background=rng.uniform(0, 0.8, 3),
+            size=_PICTURE_SIZE,
+            mm_across=_PICTURE_MM,
+            distance=rng.uniform(500, 1500),
+            rotation=spin @ rotation_x(rng.normal(0, 0.15)) @ rotation_y(rng.normal(0, 0.25)),
+            centre=_HEAD_CENTRE,
+        )
+        if rng.random() < 0.5:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 2))
+        noisy = image + rng.normal(0, rng.uniform(0, 8), image.shape)
+        return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def _hair() -> tuple[np.ndarray, np.ndarray]:
+    """An ellipsoid behind the face: vertices (N, 3) mm and faces (F, 3)."""
+    rows, columns = 24, 40
+    polar, turn = np.meshgrid(np.linspace(0, np.pi, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij")
+    shell = [
+        80 * np.sin(polar) * np.cos(turn),
+        -5 + 108 * np.cos(polar),
+        -125 + 95 * np.sin(polar) * np.sin(turn),
+    ]
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (q.ravel() for q in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
+    faces = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
+    return np.stack(shell, axis=-1).reshape(-1, 3), faces
+
+
+def build_mean(network: FaceMeshNetwork, cage: Cage, rng: np.random.Generator) -> np.ndarray:
+    """The neutral mean landmarks (468, 3), millimetres, exactly symmetric, nasion at y = z = 0."""
+    n = anatomy.N_LANDMARKS
+    mirror, faces = cage.mirror[:n], cage.faces[(cage.faces < n).all(1)]
+    start = metric_frame(noise_average(network, mirror, rng, 400), anatomy.FACE_HEIGHT_MM)
+    start = neutralise(start, faces, mirror)
+    seen = metric_frame(coloured_heads_average(network, start, cage, rng, 60))
+    seen = neutralise(seen, faces, mirror)
+    shaped = _narrowed_mouth(metric_frame(seen, anatomy.FACE_HEIGHT_MM), 0.955)
+    shaped = metric_frame(neutralise(shaped, faces, mirror), anatomy.FACE_HEIGHT_MM)
+    return _corrected(shaped)
+
+
+def _narrowed_mouth(points: np.ndarray, factor: float) -> np.ndarray:
+    """The network's mouth is wider than a resting one."""
+    weight = np.exp(-((points - (points[13] + points[14]) / 2) ** 2).sum(1) / (2 * 18**2))
+    return points * np.stack([1 + (factor - 1) * weight, np.ones(len(points)), np.ones(len(points))], axis=1)
+
+
+def _corrected(points: np.ndarray) -> np.ndarray:
+    """Lower the brows and widen the sides: two systematic differences to landmarks found in photos."""
+    points = points.copy()
+    brow = [*anatomy.BROW_LOWER, *anatomy.BROW_UPPER]
+    distance = np.abs(points[:, None] - points[None, brow]) * [0.5, 1.0, 0.3]
+    right = np.exp(-(distance**2).sum(2).min(1) / (2 * 8**2))
+    mirrored_distance = np.abs(points[:, None] - points[None, brow] * [-1, 1, 1]) * [0.5, 1.0, 0.3]
+    both = np.maximum(right, np.exp(-(mirrored_distance**2).sum(2).min(1) / (2 * 8**2)))
+    points[:, 1] -= 3.0 * both
+    side = np.clip((np.abs(points[:, 0]) - 35) / 30, 0, 1)
+    points[:, 0] *= 1 + 0.045 * side
+    return points
