@@ -181,7 +181,7 @@ def _project(points: np.ndarray, view: _View) -> np.ndarray:
     return np.stack([view.K[0, 2] - view.K[0, 0] * x / z, view.K[1, 2] + view.K[1, 1] * y / z], axis=-1)
 
 
-def _cast_photo(view: _View, sh: np.ndarray, samples: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def _cast_photo(view: _View, sh: np.ndarray, samples: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """samples² rays a pixel, averaged in linear light → photo (h, w, 3) uint8, mask (h, w) uint8."""
     grid_u = (np.arange(view.width * samples) + 0.5) / samples
     grid_v = (np.arange(view.height * samples) + 0.5) / samples
