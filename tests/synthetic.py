@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from semblance.core_models.reconstruction import Reconstruction
 
 AXES_METRES = np.array([0.072, 0.105, 0.09])

@@ -1,0 +1,170 @@
+"""`semblance evaluate` without the pipeline: photo lists, the report, resuming, failures, worker processes."""
+
+import dataclasses
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semblance.core_models.reconstruction import Reconstruction, SemblanceError
+from semblance.tests.synthetic import synthetic_reconstruction
+from semblance.train.data.photos import PhotoListError, list_photos
+from semblance.train.evaluate import EvaluationError, evaluate
+from semblance.train.metrics import MODES, mode_name
+
+SETTINGS = {"quality": "standard", "size": 256}
+
+
+def fake(path: Path, calls: Path) -> Reconstruction:
+    """Stands for the pipeline. The file's name says what goes wrong; every call leaves a mark."""
+    (calls / path.name).touch()
+    if "noface" in path.name:
+        raise SemblanceError("There is no face.", "Choose another photo.")
+    if "defect" in path.name:
+        raise ZeroDivisionError("division by zero")
+    truth = synthetic_reconstruction(n=24, texture_size=64, photo_size=(160, 200))
+    if "away" in path.name:
+        return dataclasses.replace(truth, translation=truth.translation + np.float32([1, 0, 0]))
+    shift = np.float32([0.002 * path.name.count("x"), 0, 0])
+    return dataclasses.replace(truth, translation=truth.translation + shift)
+
+
+@pytest.fixture
+def calls(tmp_path) -> Path:
+    (tmp_path / "calls").mkdir()
+    return tmp_path / "calls"
+
+
+def run(names, tmp_path, calls, workers=1, settings=SETTINGS) -> list[dict]:
+    photos = {name: Path(name) for name in names}
+    return evaluate(photos, tmp_path / "report", settings, partial(fake, calls=calls), workers)
+
+
+def test_report(tmp_path, calls) -> None:
+    records = run(["xxx.jpg", "best.jpg", "x.jpg", "noface.jpg", "away.jpg", "defect.jpg"], tmp_path, calls)
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["photos"] == records
+    assert report["settings"] == SETTINGS
+    assert [record["failure"] is None for record in records] == [True, True, True, False, False, False]
+    failures = {record["photo"]: record["failure"] for record in records[3:]}
+    assert failures["noface.jpg"] == "There is no face. Choose another photo."
+    assert failures["away.jpg"] == "0.0% of the face oval is covered."
+    assert failures["defect.jpg"] == "ZeroDivisionError: division by zero"
+    assert "ZeroDivisionError" in records[5]["traceback"]
+    total = report["totals"]
+    assert (total["photos"], total["failures"]) == (6, 3)
+    for mode in (mode_name(*mode) for mode in MODES):
+        values = [record["scores"]["224"][mode]["psnr"] for record in records[:3]]
+        spread = total["scores"]["224"][mode]["psnr"]
+        assert spread["mean"] == pytest.approx(np.mean(values))
+        assert spread["median"] == pytest.approx(np.median(values))
+        assert min(values) < spread["p10"] < spread["median"] < spread["p90"] < max(values)
+    text = (tmp_path / "report" / "report.md").read_text()
+    for record in records:
+        assert record["photo"] in text
+    assert "29.7" in text and "0.894" in text
+
+
+def test_contact_sheet_shows_best_median_and_worst(tmp_path, calls) -> None:
+    run(["xxx.jpg", "best.jpg", "x.jpg"], tmp_path, calls)
+    sheet = np.asarray(Image.open(tmp_path / "report" / "contact.png")).astype(float)
+    assert sheet.shape[1] == 4 * 512
+    rows = np.split(sheet, 3)
+    differences = [row[-512:, -512:].mean() for row in rows]
+    assert differences[0] < differences[1] < differences[2]
+
+
+def test_an_interrupted_run_continues(tmp_path, calls) -> None:
+    names = ["a.jpg", "b.jpg", "interrupt.jpg", "c.jpg"]
+
+    def interrupted(path: Path) -> Reconstruction:
+        if "interrupt" in path.name:
+            raise KeyboardInterrupt
+        return fake(path, calls)
+
+    photos = {name: Path(name) for name in names}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(photos, tmp_path / "report", SETTINGS, interrupted, 1)
+    assert sorted(path.name for path in calls.iterdir()) == ["a.jpg", "b.jpg"]
+    assert not (tmp_path / "report" / "report.json").exists()
+    scores = tmp_path / "report" / "scores.jsonl"
+    scores.write_text(scores.read_text() + '{"photo": "c.jpg", "fail')  # killed while writing
+    for path in calls.iterdir():
+        path.unlink()
+    records = run(names, tmp_path, calls)
+    assert sorted(path.name for path in calls.iterdir()) == ["c.jpg", "interrupt.jpg"]
+    assert [record["photo"] for record in records] == names
+    lines = scores.read_text().splitlines()
+    assert [json.loads(line)["photo"] for line in lines[1:]] == ["a.jpg", "b.jpg", "interrupt.jpg", "c.jpg"]
+
+
+def test_nothing_is_overwritten_or_mixed(tmp_path, calls) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "scores.jsonl").write_text('{"settings": {"size": 4096}}\n')
+    with pytest.raises(EvaluationError, match="other settings"):
+        run(["a.jpg"], tmp_path, calls)
+    (tmp_path / "report" / "scores.jsonl").unlink()
+    run(["a.jpg"], tmp_path, calls)
+    with pytest.raises(EvaluationError, match="finished"):
+        run(["a.jpg"], tmp_path, calls)
+
+
+def test_a_report_folder_that_cannot_be_made(tmp_path, calls) -> None:
+    (tmp_path / "report").write_text("a file")
+    with pytest.raises(EvaluationError, match="cannot be written"):
+        run(["a.jpg"], tmp_path, calls)
+
+
+def test_a_run_without_a_single_success_still_reports(tmp_path, calls) -> None:
+    run(["noface.jpg"], tmp_path, calls)
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["totals"] == {"photos": 1, "failures": 1}
+    assert not (tmp_path / "report" / "contact.png").exists()
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_records(tmp_path, calls) -> None:
+    names = ["a.jpg", "x.jpg", "noface.jpg"]
+    alone = run(names, tmp_path / "alone", calls)
+    together = run(names, tmp_path / "together", calls, workers=2)
+    for first, second in zip(alone, together, strict=True):
+        assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_photos_of_a_folder(tmp_path) -> None:
+    for name in ("b.JPG", "a photo.png", "ö.webp", "sub/c.tiff", "notes.txt", ".hidden.jpg", ".git/d.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [path.relative_to(tmp_path).as_posix() for path in list_photos(tmp_path)]
+    assert names == ["a photo.png", "b.JPG", "sub/c.tiff", "ö.webp"]
+
+
+def test_photos_of_a_list_keep_its_order(tmp_path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("beside.jpg", "sub/below.jpg", "sub/path.jpg"):
+        (tmp_path / name).touch()
+    lines = "# comment\nbelow.jpg\n\n  beside.jpg \r\nsub/path.jpg\n"
+    (tmp_path / "list.txt").write_bytes("\ufeff".encode() + lines.encode())
+    names = [path.relative_to(tmp_path).as_posix() for path in list_photos(tmp_path / "list.txt")]
+    assert names == ["sub/below.jpg", "beside.jpg", "sub/path.jpg"]
+
+
+def test_photo_lists_that_cannot_be_used(tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("there.jpg\nmissing.jpg\n")
+    (tmp_path / "there.jpg").touch()
+    (tmp_path / "blank.txt").write_text("\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x81")
+    for source, message in (
+        ("empty", "no photos"),
+        ("nowhere", "no folder"),
+        ("there.jpg", "neither"),
+        ("list.txt", "'missing.jpg'"),
+        ("blank.txt", "no photos"),
+        ("binary.txt", "as text"),
+    ):
+        with pytest.raises(PhotoListError, match=message):
+            list_photos(tmp_path / source)
