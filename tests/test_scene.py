@@ -1,0 +1,229 @@
+"""The .blend of a result, read back by Blender: values, not impressions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semblance.core_models.reconstruction import Reconstruction
+
+CHECKS = Path(__file__).parent / "scene_checks"
+OTHER_BLENDERS = {"4.2": "SEMBLANCE_BPY42", "5.0": "SEMBLANCE_BPY50"}
+"""Version → variable that names a Python with that bpy."""
+
+
+def run_python(*arguments: str | Path, python: str = sys.executable) -> None:
+    """In a process of its own: a crash of Blender must fail a test, not end all of them."""
+    done = subprocess.run([python, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("heads with spaces 顔")
+    run_python("-m", "semblance.tests.scene_checks.build_heads", folder)
+    return folder
+
+
+class Dump:
+    """A .blend as Blender reads it, beside the reconstruction that it was made from."""
+
+    def __init__(self, folder: Path, name: str, python: str = sys.executable) -> None:
+        out = folder / f"{name} dump"
+        run_python(CHECKS / "dump_blend.py", folder / f"{name}.blend", out, python=python)
+        self.result = Reconstruction.load(folder / f"{name}.npz")
+        with np.load(f"{out}.npz") as arrays:
+            self.arrays = dict(arrays)
+        self.facts: dict[str, Any] = json.loads(Path(f"{out}.json").read_text("utf-8"))
+        is_eye = self.result.face_region == list(self.result.region_names).index("eyes")
+        self.faces = {"face": np.flatnonzero(~is_eye), "eyes": np.flatnonzero(is_eye)}
+        self.vertices = {name: np.unique(self.result.faces[faces]) for name, faces in self.faces.items()}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["this", *(pytest.param(version, marks=pytest.mark.slow) for version in OTHER_BLENDERS)],
+)
+def python(request: pytest.FixtureRequest) -> str:
+    if request.param == "this":
+        return sys.executable
+    variable = OTHER_BLENDERS[request.param]
+    if variable not in os.environ:
+        pytest.skip(f"set {variable} to a Python with bpy {request.param}")
+    return os.environ[variable]
+
+
+@pytest.fixture(scope="module")
+def head(folder: Path, python: str) -> Dump:
+    return Dump(folder, "head", python)
+
+
+@pytest.fixture(scope="module")
+def odd(folder: Path, python: str) -> Dump:
+    return Dump(folder, "odd_camera", python)
+
+
+def pixels(result: Reconstruction) -> np.ndarray:
+    """Every vertex of `result`, projected → (N, 2)."""
+    x, y, z = (result.vertices @ result.rotation.T + result.translation).T
+    (fx, _, cx), (_, fy, cy) = result.K[:2]
+    return np.stack([cx - fx * x / z, cy + fy * y / z], axis=-1)
+
+
+@pytest.mark.parametrize("part", ("face", "eyes"))
+def test_geometry_is_metres_facing_minus_y(head: Dump, part: str) -> None:
+    ids = head.vertices[part]
+    x, y, z = head.result.neutral_vertices[ids].T
+    np.testing.assert_allclose(head.arrays[f"{part}/key/Basis"], np.stack([x, -z, y], -1), atol=1e-7)
+    np.testing.assert_array_equal(ids[head.arrays[f"{part}/faces"]], head.result.faces[head.faces[part]])
+    assert head.arrays[f"{part}/normals"].mean(axis=0)[1] < -0.3
+    assert head.facts[part]["identity"] and head.facts[part]["smooth"]
+
+
+@pytest.mark.parametrize("part", ("face", "eyes"))
+def test_uv_and_attributes_keep_their_values(head: Dump, part: str) -> None:
+    ids, faces = head.vertices[part], head.faces[part]
+    result, arrays = head.result, head.arrays
+    np.testing.assert_array_equal(arrays[f"{part}/corner_uv"], result.uv[result.faces[faces].ravel()])
+    np.testing.assert_array_equal(arrays[f"{part}/Albedo"][:, :3], result.vertex_albedo_linear[ids])
+    np.testing.assert_array_equal(arrays[f"{part}/Lighting"][:, :3], result.vertex_shading_linear[ids])
+    np.testing.assert_array_equal(arrays[f"{part}/Confidence"], result.vertex_confidence[ids])
+    np.testing.assert_array_equal(arrays[f"{part}/Region"], result.face_region[faces])
+    assert head.facts[part]["active_colour"] == head.facts[part]["render_colour"] == "Albedo"
+    assert ["Albedo", "FLOAT_COLOR", "POINT"] in head.facts[part]["attributes"]
+
+
+def test_vertex_colours_are_scene_linear(head: Dump) -> None:
+    linear = head.arrays["face/Albedo"][:, :3]
+    encoded = 1.055 * linear ** (1 / 2.4) - 0.055
+    np.testing.assert_allclose(head.arrays["face/Albedo encoded"][:, :3], encoded, atol=1e-3)
+
+
+def test_surface_differs_by_region(head: Dump) -> None:
+    region, roughness = head.arrays["face/Region"], head.arrays["face/Roughness"]
+    names = list(head.result.region_names)
+    of_face = roughness[head.arrays["face/faces"]].mean(axis=1)
+    assert (
+        of_face[region == names.index("lips")].mean() < of_face[region == names.index("skin")].mean() - 0.05
+    )
+    assert head.arrays["eyes/Roughness"].max() < 0.2 and head.arrays["eyes/Subsurface"].max() == 0
+    assert head.arrays["face/Subsurface"].max() > 0.05
+
+
+def test_shape_keys(head: Dump) -> None:
+    result, facts = head.result, head.facts
+    names = ["Basis", "Photo expression", *map(str, result.shape_key_names)]
+    assert facts["face"]["keys"] == {name: float(name == "Photo expression") for name in names}
+    assert facts["eyes"]["keys"] == {"Basis": 0, "Photo expression": 1, "eyeLookOutLeft": 0}
+    for part, ids in head.vertices.items():
+        x, y, z = result.vertices[ids].T
+        np.testing.assert_allclose(
+            head.arrays[f"{part}/key/Photo expression"], np.stack([x, -z, y], -1), atol=1e-7
+        )
+    ids = head.vertices["face"]
+    x, y, z = (result.neutral_vertices + result.shape_key_offsets[0])[ids].T
+    np.testing.assert_allclose(head.arrays["face/key/jawOpen"], np.stack([x, -z, y], -1), atol=1e-7)
+
+
+def test_eyes_follow_the_face(head: Dump) -> None:
+    assert head.facts["driven"] == pytest.approx(0.7)
+
+
+def test_camera_is_the_photos(head: Dump, odd: Dump) -> None:
+    for dump in (head, odd):
+        expected = pixels(dump.result)[dump.vertices["face"]]
+        np.testing.assert_allclose(dump.arrays["face/pixels"], expected, atol=0.05)
+        assert dump.facts["scene"]["size"] == [*map(int, dump.result.image_size), 100]
+
+
+def test_images_keep_values_and_colour_spaces(head: Dump) -> None:
+    result, images = head.result, head.facts["images"]
+    assert images["albedo"] == ["sRGB", False, True]
+    assert images["lighting"] == ["Linear Rec.709", True, True]
+    assert images["confidence"] == ["Non-Color", False, True]
+    assert images["photo"] == ["sRGB", False, True]
+    for kind, expected in (
+        ("albedo", result.albedo_srgb / 255),
+        ("photo", result.photo_srgb / 255),
+        ("lighting", result.shading_linear.astype(np.float32)),
+        ("confidence", np.repeat(result.confidence[..., None] / 255, 3, -1)),
+    ):
+        np.testing.assert_allclose(head.arrays[f"image/{kind}"], expected, atol=1e-6, err_msg=kind)
+
+
+def test_the_scene_shows_the_face(head: Dump) -> None:
+    scene = head.facts["scene"]
+    name = "head Ünïcode 顔"
+    assert scene["collections"] == {
+        name: [name, f"{name} camera", f"{name} eyes"],
+        f"{name} lamps": [f"{name} fill", f"{name} key", f"{name} rim"],
+    }
+    assert scene["materials"] == [name] == head.facts["face"]["materials"] == head.facts["eyes"]["materials"]
+    assert scene["switches"] == {"Photo light": 1, "Vertex colours": 0}
+    assert scene["background"] == [f"{name} photo", "STRETCH", "BACK"] and scene["shows_background"]
+    assert scene["viewport"] == ["MATERIAL", "CAMERA"]
+    assert scene["view_transform"] == "Standard"
+    assert scene["active_node"] == "Albedo"
+
+
+def test_world_is_made_but_not_assigned(head: Dump) -> None:
+    assert head.facts["scene"]["world"] is None
+    assert head.facts["worlds"] == {"head Ünïcode 顔 light": [True, 0.0]}
+
+
+def test_clamped_radiance_is_confessed(odd: Dump) -> None:
+    _, share = odd.facts["worlds"]["odd_camera Ünïcode 顔 light"]
+    assert 0.05 < share < 0.95
+    assert odd.arrays["image/light"].min() == 0.0
+
+
+def test_numbers_are_custom_properties(head: Dump) -> None:
+    properties = head.facts["properties"]
+    assert properties["semblance_model"] == "synthetic"
+    assert properties["semblance_fit_landmark_rms_percent"] == 0.75
+    assert properties["semblance_seen_share"] == pytest.approx(head.result.vertex_confidence.mean(), abs=1e-5)
+    assert json.loads(properties["semblance_report"]) == head.result.report
+
+
+@pytest.fixture(scope="module")
+def renders(folder: Path) -> Path:
+    run_python(CHECKS / "render_blend.py", folder / "head.blend", folder)
+    return folder
+
+
+@pytest.mark.parametrize("texture", ["uv", "vertex"])
+def test_photo_light_renders_the_photo(renders: Path, texture: str) -> None:
+    result = Reconstruction.load(renders / "head.npz")
+    rendered = np.asarray(Image.open(renders / f"photo_{texture}.png"))
+    inside = (result.mask == 255) & (rendered[..., 3] == 255)
+    assert inside.sum() > 0.95 * (result.mask == 255).sum()
+    error = (rendered[..., :3].astype(float) - result.photo_srgb)[inside] / 255
+    assert -10 * np.log10((error**2).mean()) > 40
+
+
+def test_scene_light_is_another_light(renders: Path) -> None:
+    photo, scene = (
+        np.asarray(Image.open(renders / f"{name}.png")).astype(float) for name in ("photo_uv", "scene")
+    )
+    inside = photo[..., 3] == 255
+    assert np.abs(photo - scene)[inside].mean() > 10
+    assert scene[inside][:, :3].mean() > 30
+
+
+def test_world_sheds_the_photos_light(renders: Path) -> None:
+    """The head is convex and white: radiance out = irradiance / π = what `vertex_shading_linear` says."""
+    result = Reconstruction.load(renders / "head.npz")
+    rendered = np.load(renders / "world.npy")
+    column, row = pixels(result).astype(int).T
+    is_facing = (result.vertices[:, 2] > 0.05) & (result.mask[row, column] == 255)
+    error = rendered[row, column][is_facing][:, :3] / result.vertex_shading_linear[is_facing] - 1
+    assert abs(error.mean()) < 0.01
+    assert np.sqrt((error**2).mean()) < 0.06  # Monte Carlo noise of single pixels at 64 samples
