@@ -90,7 +90,10 @@ def _photo_row(surface: Surface, photo_linear: np.ndarray) -> list[Tile]:
     clay = surface.picture("clay", lamps_sh(_NEUTRAL, _NEUTRAL_AMBIENT))
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
-        ("render over photo", linear_to_srgb_uint8(surface.picture("uv", "image").over(photo_linear))),
+        (
+            "render over photo",
+            linear_to_srgb_uint8(surface.picture("uv", "image", without=("rim",)).over(photo_linear)),
+        ),
         ("geometry", linear_to_srgb_uint8(clay.over(_paper_linear()))),
     ]
 

@@ -21,8 +21,9 @@ from .geometry.camera import crop_intrinsics, to_camera
 from .geometry.mesh import vertex_normals
 from .reconstruction import Reconstruction
 from .render.interpolate import barycentrics
-from .render.lighting import shade
+from .render.lighting import sh_basis
 from .render.rasterize import rasterize
+from .render.shade import sample_texture
 
 FRAME_MARGIN = 1.25
 """Side of the face's frame in units of the longer side of the landmarks' box.
@@ -134,15 +135,15 @@ def inside_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.
     return rows[:, None] & columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Surface:
-    """What each sample of a view sees of the head. P samples hit it; the sample grid is (H·s, W·s)."""
+    """What the samples of a view see of the head; P of them hit it."""
 
     reconstruction: Reconstruction
     view: View
     supersample: int
-    hit: torch.Tensor
-    """(H·s, W·s) bool."""
+    pixel: torch.Tensor
+    """(P,) int64, index of each sample's pixel in the picture's H·W."""
     triangle: torch.Tensor
     """(P,) int64."""
     weights: torch.Tensor
@@ -155,39 +156,56 @@ class Surface:
         vertices, faces = _camera_vertices(reconstruction, view), _faces(reconstruction)
         K = crop_intrinsics(torch.from_numpy(view.K).to(torch.float32)[None], 0.0, 0.0, float(supersample))
         ids = rasterize(vertices, faces, K, view.height * supersample, view.width * supersample)
-        weights = barycentrics(vertices, faces, K, ids)
-        hit = ids[0] >= 0
-        return cls(reconstruction, view, supersample, hit, ids[0][hit].to(torch.int64), weights[0][hit])
-
-    def region_share(self, names: Collection[str]) -> np.ndarray:
-        """(H, W): share of each pixel's samples that see one of the named face regions."""
-        wanted = torch.from_numpy(np.isin(self.reconstruction.region_names, list(names)))
-        regions = torch.from_numpy(self.reconstruction.face_region.astype(np.int64))
-        return self._pixels(wanted[regions[self.triangle]].to(torch.float32)[:, None])[..., 0]
+        weights = barycentrics(vertices, faces, K, ids)[0]
+        row, column = torch.nonzero(ids[0] >= 0, as_tuple=True)
+        pixel = row // supersample * view.width + column // supersample
+        triangle = ids[0, row, column].to(torch.int64)
+        return cls(reconstruction, view, supersample, pixel, triangle, weights[row, column])
 
     @torch.no_grad()
-    def picture(self, texture: Texture = "uv", light: Light = "image") -> Picture:
+    def picture(
+        self, texture: Texture = "uv", light: Light = "image", without: Collection[str] = ()
+    ) -> Picture:
         """Shade the surface.
 
         Args:
             texture: the UV images, the vertex colours, or grey clay.
-            light: the stored shading ("image"), the stored spherical harmonics alone ("sh"), other ones (3,
-            9) in this
-                view's camera frame, or None for the bare albedo. Clay has no stored shading of its own.
+            light: the stored shading ("image"), the stored spherical harmonics alone ("sh"), other ones (3, 9) in
+                this view's camera frame, or None for the bare albedo. Clay has no stored shading of its own.
+            without: names of face regions to leave empty.
         """
-        stored = light == "image" if isinstance(light, str) else False
+        stored = isinstance(light, str) and light == "image"
         colour = self._colour(texture, stored)
-        if isinstance(light, np.ndarray) or light == "sh":
+        if light is not None and not stored:
             sh = self.reconstruction.sh if isinstance(light, str) else light
-            colour = colour * shade(self.normals, torch.as_tensor(sh, dtype=torch.float32))
-        return Picture(self._pixels(colour), self._pixels(torch.ones(len(colour), 1))[..., 0])
+            colour = colour * torch.clamp(self._harmonics @ torch.as_tensor(sh, dtype=torch.float32).T, min=0)
+        kept = 1.0 - self._in_regions(without)
+        return Picture(self._pixels(colour * kept), self._pixels(kept)[..., 0])
+
+    def region_share(self, names: Collection[str]) -> np.ndarray:
+        """(H, W): share of each pixel's samples that see one of the named face regions."""
+        return self._pixels(self._in_regions(names))[..., 0]
+
+    def _in_regions(self, names: Collection[str]) -> torch.Tensor:
+        """(P, 1), 1 or 0."""
+        wanted = np.isin(self.reconstruction.region_names, list(names))
+        by_face = torch.from_numpy(wanted[self.reconstruction.face_region].astype(np.float32))
+        return by_face[self.triangle][:, None]
 
     @cached_property
-    def normals(self) -> torch.Tensor:
-        """(P, 3) unit normals in the camera frame."""
-        vertices = _camera_vertices(self.reconstruction, self.view)
-        normals = _welded_normals(self.reconstruction, vertices[0])
-        return functional.normalize(self._at_samples(normals), dim=-1)
+    def _corners(self) -> torch.Tensor:
+        """(P, 3): the vertices of each sample's triangle."""
+        return _faces(self.reconstruction)[self.triangle]
+
+    @cached_property
+    def _uv(self) -> torch.Tensor:
+        return self._at_samples(torch.from_numpy(self.reconstruction.uv))
+
+    @cached_property
+    def _harmonics(self) -> torch.Tensor:
+        """(P, 9): the SH basis at each sample's unit normal in the camera frame."""
+        normals = _welded_normals(self.reconstruction, _camera_vertices(self.reconstruction, self.view)[0])
+        return sh_basis(functional.normalize(self._at_samples(normals), dim=-1))
 
     def _colour(self, texture: Texture, with_shading: bool) -> torch.Tensor:
         source = self.reconstruction
@@ -198,49 +216,41 @@ class Surface:
             return self._sample_texture(image)
         if texture == "vertex":
             colours = source.vertex_albedo_linear
-            return self._at_samples(
-                torch.from_numpy(colours * source.vertex_shading_linear if with_shading else colours)
-            )
+            if with_shading:
+                colours = colours * source.vertex_shading_linear
+            return self._at_samples(torch.from_numpy(colours))
         if with_shading:
             raise ValueError("clay has no stored shading: give it a light")
         return torch.full((len(self.triangle), 3), CLAY_LINEAR)
 
     def _at_samples(self, attributes: torch.Tensor) -> torch.Tensor:
-        corners = attributes[_faces(self.reconstruction)[self.triangle]]
-        return (corners * self.weights[..., None]).sum(dim=1)
+        """(N, C) at the vertices → (P, C): a weighted sum of three rows, which is what embedding_bag is fast at."""
+        return functional.embedding_bag(
+            self._corners, attributes, per_sample_weights=self.weights, mode="sum"
+        )
 
     def _sample_texture(self, image: torch.Tensor) -> torch.Tensor:
         """(S, S, C) → (P, C), bilinear, the image first shrunk until a sample spans fewer than two texels."""
-        size = image.shape[0]
-        planes = image.permute(2, 0, 1)[None]
-        factor = min(self._texels_per_sample(size), size)
+        factor = min(self._texels_per_sample(len(image)), len(image))
         if factor > 1:
-            planes = functional.avg_pool2d(planes, factor)
-            size = planes.shape[-1]
-        uv = self._at_samples(torch.from_numpy(self.reconstruction.uv))
-        grid = torch.stack([2 * uv[:, 0] - 1, 1 - 2 * uv[:, 1]], dim=-1)
-        # Clamped to the outer texel centres: border padding is missing on some devices.
-        grid = grid.clamp(-1 + 1 / size, 1 - 1 / size)
-        sampled = functional.grid_sample(planes, grid[None, None], mode="bilinear", align_corners=False)
-        return sampled[0, :, 0].T
+            image = functional.avg_pool2d(image.permute(2, 0, 1)[None], factor)[0].permute(1, 2, 0)
+        return sample_texture(image, self._uv)
 
     def _texels_per_sample(self, size: int) -> int:
         """The power of two below the mean number of texels along one sample of the visible triangles."""
         if not len(self.triangle):
             return 1
-        corners = torch.from_numpy(self.reconstruction.uv)[
-            _faces(self.reconstruction)[self.triangle.unique()]
-        ]
+        seen = torch.bincount(self.triangle, minlength=len(self.reconstruction.faces)) > 0
+        corners = torch.from_numpy(self.reconstruction.uv)[_faces(self.reconstruction)[seen]]
         edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         area = float((edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0]).abs().sum()) / 2 * size**2
         return 2 ** max(0, int(np.floor(np.log2(max(area, 1.0) / len(self.triangle)) / 2)))
 
     def _pixels(self, samples: torch.Tensor) -> np.ndarray:
-        """(P, C) → (H, W, C): the mean over each pixel's samples."""
-        grid = torch.zeros(*self.hit.shape, samples.shape[1])
-        grid[self.hit] = samples
-        pooled = functional.avg_pool2d(grid.permute(2, 0, 1)[None], self.supersample)
-        return pooled[0].permute(1, 2, 0).numpy()
+        """(P, C) → (H, W, C): the mean over each pixel's samples, empty ones counting as zero."""
+        height, width, channels = self.view.height, self.view.width, samples.shape[1]
+        total = torch.zeros(height * width, channels).index_add_(0, self.pixel, samples)
+        return (total / self.supersample**2).view(height, width, channels).numpy()
 
 
 def _stored_box(reconstruction: Reconstruction, frame: Frame) -> tuple[float, float, float, float]:
