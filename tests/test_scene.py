@@ -194,14 +194,15 @@ def test_numbers_are_custom_properties(head: Dump) -> None:
 
 
 @pytest.fixture(scope="module")
-def renders(folder: Path) -> Path:
-    run_python(CHECKS / "render_blend.py", folder / "head.blend", folder)
-    return folder
+def renders(folder: Path, python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = tmp_path_factory.mktemp("renders")
+    run_python(CHECKS / "render_blend.py", folder / "head.blend", pictures, python=python)
+    return pictures
 
 
 @pytest.mark.parametrize("texture", ["uv", "vertex"])
-def test_photo_light_renders_the_photo(renders: Path, texture: str) -> None:
-    result = Reconstruction.load(renders / "head.npz")
+def test_photo_light_renders_the_photo(head: Dump, renders: Path, texture: str) -> None:
+    result = head.result
     rendered = np.asarray(Image.open(renders / f"photo_{texture}.png"))
     inside = (result.mask == 255) & (rendered[..., 3] == 255)
     assert inside.sum() > 0.95 * (result.mask == 255).sum()
@@ -218,9 +219,9 @@ def test_scene_light_is_another_light(renders: Path) -> None:
     assert scene[inside][:, :3].mean() > 30
 
 
-def test_world_sheds_the_photos_light(renders: Path) -> None:
+def test_world_sheds_the_photos_light(head: Dump, renders: Path) -> None:
     """The head is convex and white: radiance out = irradiance / π = what `vertex_shading_linear` says."""
-    result = Reconstruction.load(renders / "head.npz")
+    result = head.result
     rendered = np.load(renders / "world.npy")
     column, row = pixels(result).astype(int).T
     is_facing = (result.vertices[:, 2] > 0.05) & (result.mask[row, column] == 255)
