@@ -12,10 +12,19 @@ from PIL import Image
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError
 from semblance.tests.synthetic import synthetic_reconstruction
 from semblance.train.data.photos import PhotoListError, list_photos
-from semblance.train.evaluate import EvaluationError, evaluate
+from semblance.train.evaluate import EvaluateArguments, EvaluationError, evaluate
+from semblance.train.evaluate import run as evaluate_command
 from semblance.train.metrics import MODES, mode_name
 
 SETTINGS = {"quality": "standard", "size": 256}
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadFake:
+    calls: Path
+
+    def __call__(self):
+        return partial(fake, calls=self.calls)
 
 
 def fake(path: Path, calls: Path) -> Reconstruction:
@@ -40,7 +49,7 @@ def calls(tmp_path) -> Path:
 
 def run(names, tmp_path, calls, workers=1, settings=SETTINGS) -> list[dict]:
     photos = {name: Path(name) for name in names}
-    return evaluate(photos, tmp_path / "report", settings, partial(fake, calls=calls), workers)
+    return evaluate(photos, tmp_path / "report", settings, LoadFake(calls), workers)
 
 
 def test_report(tmp_path, calls) -> None:
@@ -87,7 +96,7 @@ def test_an_interrupted_run_continues(tmp_path, calls) -> None:
 
     photos = {name: Path(name) for name in names}
     with pytest.raises(KeyboardInterrupt):
-        evaluate(photos, tmp_path / "report", SETTINGS, interrupted, 1)
+        evaluate(photos, tmp_path / "report", SETTINGS, lambda: interrupted, 1)
     assert sorted(path.name for path in calls.iterdir()) == ["a.jpg", "b.jpg"]
     assert not (tmp_path / "report" / "report.json").exists()
     scores = tmp_path / "report" / "scores.jsonl"
@@ -123,6 +132,26 @@ def test_a_run_without_a_single_success_still_reports(tmp_path, calls) -> None:
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["totals"] == {"photos": 1, "failures": 1}
     assert not (tmp_path / "report" / "contact.png").exists()
+
+
+def test_the_program_itself_is_what_run_evaluates(tmp_path) -> None:
+    """The doors to the pipeline, the command's arguments and the exit code; a photo without a face fails."""
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
+    arguments = EvaluateArguments(
+        photos=tmp_path, out=tmp_path / "report", limit=1, size=512, quality="draft"
+    )
+    assert evaluate_command(arguments) == 1
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["settings"] == {"quality": "draft", "size": 512}
+    assert "traceback" not in report["photos"][0]
+    assert "face" in report["photos"][0]["failure"]
+
+
+def test_an_unusable_device_fails_before_any_photo(tmp_path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(SemblanceError, match="abacus"):
+        evaluate_command(EvaluateArguments(photos=tmp_path, out=tmp_path / "report", device="abacus"))
+    assert len((tmp_path / "report" / "scores.jsonl").read_text().splitlines()) == 1
 
 
 @pytest.mark.slow

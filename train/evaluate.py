@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from ..core_models.reconstruction import Reconstruction, SemblanceError
+from ..core_models.worker import load_engine
 from .data.photos import list_photos
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
 from .report import MEASURES, Record, strip, strip_path, write_report
@@ -32,7 +33,9 @@ MAX_WORKERS = 4
 """Each worker holds a pipeline of its own, 1 to 2 GB."""
 
 Reconstruct = Callable[[Path], Reconstruction]
-"""Must pickle, because worker processes receive it."""
+"""A photo's file → the result of its largest face."""
+LoadReconstruct = Callable[[], Reconstruct]
+"""Makes a `Reconstruct`, once a process. Must pickle and, so that "once" holds, compare by value."""
 
 
 class EvaluationError(SemblanceError):
@@ -58,18 +61,22 @@ class EvaluateArguments:
 
 
 @dataclass(frozen=True)
-class PipelineReconstruct:
-    """`Reconstruct` by the whole pipeline, the largest face of the photo."""
+class LoadPipeline:
+    """`LoadReconstruct` of the program itself."""
 
     size: int
     quality: str
     device: str
 
-    def __call__(self, path: Path) -> Reconstruction:
-        """Photo → its largest face."""
-        from ..core_models.pipeline import Options
+    def __call__(self) -> Reconstruct:
+        """Load the model and the networks.
 
-        return _pipeline(self.device).run(path, Options(size=self.size, quality=self.quality))[0]
+        Raises:
+            DeviceError: a device that cannot be computed on.
+        """
+        engine = load_engine(self.device)
+        options = {"size": self.size, "quality": self.quality}
+        return lambda path: engine.reconstruct(str(path), options, lambda stage, fraction: None)[0]
 
 
 def run(arguments: EvaluateArguments) -> int:
@@ -77,22 +84,22 @@ def run(arguments: EvaluateArguments) -> int:
 
     Raises:
         PhotoListError: no photos.
+        DeviceError: a device that cannot be computed on.
         EvaluationError: the folder holds a finished run, one with other settings, or cannot be written.
     """
     photos = list_photos(arguments.photos)[: arguments.limit]
     settings = {"size": arguments.size, "quality": arguments.quality}
-    reconstruct = PipelineReconstruct(arguments.size, arguments.quality, arguments.device)
-    on_cpu = arguments.device == "cpu" or (arguments.device == "auto" and not torch.cuda.is_available())
-    workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos)) if on_cpu else 1
+    load = LoadPipeline(arguments.size, arguments.quality, arguments.device)
+    workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos))
     root = arguments.photos if arguments.photos.is_dir() else arguments.photos.parent
     named = {path.relative_to(root).as_posix(): path for path in photos}
-    records = evaluate(named, arguments.out, settings, reconstruct, workers)
+    records = evaluate(named, arguments.out, settings, load, workers)
     print((arguments.out / "report.md").read_text(encoding="utf-8").split("\nAt ")[0])
     return int(any(record["failure"] is not None for record in records))
 
 
 def evaluate(
-    photos: dict[str, Path], out: Path, settings: dict[str, Any], reconstruct: Reconstruct, workers: int
+    photos: dict[str, Path], out: Path, settings: dict[str, Any], load: LoadReconstruct, workers: int
 ) -> list[Record]:
     """Score photos, by their names in the report, and write the report into `out`.
 
@@ -100,7 +107,7 @@ def evaluate(
         photos: name → file.
         out: folder, made when missing; scores that an interrupted run with equal settings left there are
         kept. settings: what must be equal for scores to be comparable; JSON.
-        reconstruct: photo → result.
+        load: makes what reconstructs; in every process once.
         workers: processes; with 1 the work is done in this one.
 
     Raises:
@@ -110,7 +117,7 @@ def evaluate(
     todo = [name for name in photos if name not in known]
     with open(out / "scores.jsonl", "a", encoding="utf-8") as file:
         for count, record in enumerate(
-            _scored(todo, photos, out, reconstruct, workers), len(photos) - len(todo) + 1
+            _scored(todo, photos, out, load, workers), len(photos) - len(todo) + 1
         ):
             known[record["photo"]] = record
             file.write(json.dumps(record) + "\n")
@@ -155,11 +162,12 @@ def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> R
 
 
 @cache
-def _pipeline(device: str) -> Any:
-    """One pipeline per process: loading the networks takes longer than a photo."""
-    from ..core_models.pipeline import Pipeline
+def _loaded(load: LoadReconstruct) -> Reconstruct:
+    return load()
 
-    return Pipeline(device=device)
+
+def _score_photo(name: str, path: Path, out: Path, load: LoadReconstruct) -> Record:
+    return score_photo(name, path, out, _loaded(load))
 
 
 def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
@@ -187,16 +195,16 @@ def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
 
 
 def _scored(
-    names: list[str], photos: dict[str, Path], out: Path, reconstruct: Reconstruct, workers: int
+    names: list[str], photos: dict[str, Path], out: Path, load: LoadReconstruct, workers: int
 ) -> Iterator[Record]:
     """Records as they are finished, in any order."""
     if workers <= 1:
-        yield from (score_photo(name, photos[name], out, reconstruct) for name in names)
+        yield from (_score_photo(name, photos[name], out, load) for name in names)
         return
     threads = max(1, (os.cpu_count() or 1) // workers)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (threads,))
     try:
-        tasks = [pool.submit(score_photo, name, photos[name], out, reconstruct) for name in names]
+        tasks = [pool.submit(_score_photo, name, photos[name], out, load) for name in names]
         yield from (task.result() for task in as_completed(tasks))
     except BrokenProcessPool as error:
         raise EvaluationError(
