@@ -1,0 +1,249 @@
+"""Coverage: which pixels do triangles over snapped points touch, and how near are they there.
+
+The integer half of `rasterize`. At the resolution of a face most triangles are about a pixel in size, so
+triangles are sorted by the size of their bounding boxes and every size class is tested as one dense block of
+(rows, columns, triangles). Bigger triangles are first cut into tiles of the largest class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_BITS = 8
+SUBPIXELS = 1 << _BITS
+"""Points are snapped to this fraction of a pixel."""
+LIMIT = 16000
+"""Points must lie within this many pixels of the picture's corner: sums of two pixel indices fit 16 bits."""
+LAST = 0x7FFFFFFF
+"""The rank of face 0."""
+
+_TILE = 8  # pixels: side of the largest dense block
+_MEDIUM = 64  # pixels: up to this extent edge functions fit 32 bits: 2·(64 + 2·8)·64·256² < 2³¹
+_HUGE = (
+    _TILE + 2
+)  # size classes: 0 nothing; 1…_TILE the box's side; _TILE + 1 medium; _HUGE too large for 32 bits
+_FAR = 1 << 30  # an edge function that no step within a tile changes the sign of
+_CHUNK = 1 << 17  # fragments tested at once: stays in a CPU's cache
+
+Block = tuple[Tensor, Tensor, Tensor]
+"""Fragments (..., n) of n triangles: pixel of the canvas, int64; bits of the nearness, int32, 0 where not
+covered; and the triangles' rank (n,), int32."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The pictures of a batch one after the other in memory, each with a margin that a block may overhang."""
+
+    batch: int
+    n_faces: int  # of one picture
+    height: int
+    width: int
+    device: torch.device
+
+    @property
+    def stride(self) -> int:
+        """Pixels from row to row."""
+        return self.width + _TILE - 1
+
+    @property
+    def area(self) -> int:
+        """Pixels from picture to picture."""
+        return (self.height + _TILE - 1) * self.stride
+
+    def blank(self, dtype: torch.dtype) -> Tensor:
+        """Zeros for every pixel of every picture: (batch·area,)."""
+        return torch.zeros(self.batch * self.area, dtype=dtype, device=self.device)
+
+    def crop(self, flat: Tensor) -> Tensor:
+        """(batch·area, …) -> (batch, height, width, …)."""
+        rows = flat.unflatten(0, (self.batch, -1, self.stride))
+        return rows[:, : self.height, : self.width]
+
+
+@dataclass(frozen=True)
+class Soup:
+    """T triangles over M snapped points."""
+
+    position: Tensor  # (2, M) int32, 1/SUBPIXELS, (0, 0) at the first pixel's centre
+    nearness: Tensor  # (M,) float32, positive: 1/depth, which is linear over the picture
+    corners: Tensor  # (3, T) indices of points
+    source: Tensor | None  # (T,) picture · n_faces + face; None: the triangle's own index
+    canvas: Canvas
+    cull: bool  # leave out triangles seen from behind
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Edge functions and nearness of n triangles, relative to each one's first pixel.
+
+    Edge function k is ``start[k] + SUBPIXELS·(dy[k]·column − dx[k]·row)``; a pixel is covered where all three
+    are negative.
+    """
+
+    start: list[Tensor]  # 3 × (n,) int32
+    dx: list[Tensor]
+    dy: list[Tensor]
+    nearness: Tensor  # (n,) float32, at the first pixel
+    slope: list[Tensor]  # 2 × (n,): its change with edge functions 1 and 2
+    pixel: Tensor  # (n,) int64: the first pixel's index in the canvas
+    rank: Tensor  # (n,) int32: LAST − face, so that the largest is the lowest face
+
+    def __getitem__(self, index: slice | Tensor) -> _Edges:
+        start, dx, dy, slope = (
+            [part[index] for part in parts] for parts in (self.start, self.dx, self.dy, self.slope)
+        )
+        return _Edges(start, dx, dy, self.nearness[index], slope, self.pixel[index], self.rank[index])
+
+
+def fragments(soup: Soup) -> Iterator[Block]:
+    """Every pixel that a triangle may cover, in blocks. Rows and columns past the picture are in the
+    margin.
+    """
+    box, size = _boxes(soup)
+    order, begin = _sort(size)
+    small = order[begin[1] : begin[_TILE + 1]]
+    edges = _edges(soup, small, box[0].index_select(0, small).int(), box[1].index_select(0, small).int())
+    for side in range(1, _TILE + 1):
+        start, stop = begin[side] - begin[1], begin[side + 1] - begin[1]
+        step = _CHUNK // (side * side)
+        for i in range(start, stop, step):
+            yield _block(edges[i : min(i + step, stop)], side, soup.canvas.stride)
+    for size_class, dtype in ((_TILE + 1, torch.int32), (_HUGE, torch.int64)):
+        large = order[begin[size_class] : begin[size_class + 1]]
+        if len(large):
+            yield from _tiles(soup, large, box, dtype)
+
+
+def _boxes(soup: Soup) -> tuple[list[Tensor], Tensor]:
+    """Bounding boxes in the picture: first x, first y, negated last x and y, pixels, 4 × (T,) int16; size
+    class (T,) uint8.
+    """
+    # The four sides of every point's own box as 16-bit numbers in one 64-bit word: one gather and one minimum
+    # a corner serve all of them.
+    low, high = (soup.position + (SUBPIXELS - 1)) >> _BITS, -(soup.position >> _BITS)
+    words = torch.stack([*low.short(), *high.short()], dim=1).view(torch.int64).view(-1)
+    a, b, c = (words.index_select(0, corner).view(torch.int16).view(-1, 4) for corner in soup.corners)
+    box = list(torch.minimum(torch.minimum(a, b), c).unbind(1))
+    across, along = box[0] + box[2], box[1] + box[3]  # 1 − pixels; positive: no pixel's centre inside
+    huge = _mask(torch.minimum(across, along) + (_MEDIUM - 1))
+    borders = [0, 0, 1 - soup.canvas.width, 1 - soup.canvas.height]
+    lowest = torch.stack([*low.amin(1), *high.amin(1)]).tolist()
+    if any(side < border for side, border in zip(lowest, borders, strict=True)):
+        box = [side.clamp(min=border) for side, border in zip(box, borders, strict=True)]
+        across, along = box[0] + box[2], box[1] + box[3]
+    size = torch.maximum((1 - torch.minimum(across, along)).clamp(max=_TILE + 1), huge & _HUGE)
+    return box, (size & _mask(torch.maximum(across, along) - 1)).to(torch.uint8)
+
+
+def _mask(value: Tensor) -> Tensor:
+    """−1 (all bits) where an integer is negative, else 0: much faster than comparison and `where`."""
+    return value >> (torch.iinfo(value.dtype).bits - 1)
+
+
+def _sort(size: Tensor) -> tuple[Tensor, list[int]]:
+    """Stable order (T,) of triangles by size class, and where in it each class begins (one more for the
+    end).
+    """
+    classes = torch.arange(_HUGE + 2, dtype=torch.uint8, device=size.device)
+    if size.device.type == "cpu":
+        keys = size.numpy()
+        order = np.argsort(keys, kind="stable")  # a radix sort
+        return torch.from_numpy(order), np.searchsorted(keys, classes.numpy(), sorter=order).tolist()
+    ordered, indices = torch.sort(size, stable=True)
+    return indices, torch.searchsorted(ordered, classes).tolist()
+
+
+def _tiles(soup: Soup, chosen: Tensor, box: list[Tensor], dtype: torch.dtype) -> Iterator[Block]:
+    """Blocks of large triangles (n,): their boxes cut into tiles, tiles that they do not touch left out."""
+    left, top, right, bottom = (side.index_select(0, chosen).int() for side in box)
+    columns, rows = (-right - left) // _TILE + 1, (-bottom - top) // _TILE + 1
+    end = (columns * rows).cumsum(0)
+    begin = end - columns * rows
+    total, step = int(end[-1]), _CHUNK // _TILE**2
+    for i in range(0, total, step):
+        tile = torch.arange(i, min(i + step, total), device=end.device)
+        owner = torch.searchsorted(end, tile, right=True)
+        index, across = tile - begin[owner], columns[owner]
+        x, y = left[owner] + index % across * _TILE, top[owner] + index // across * _TILE
+        edges = _edges(soup, chosen[owner], x.to(dtype), y.to(dtype))
+        yield _block(edges[_touched(edges)], _TILE, soup.canvas.stride)
+
+
+def _touched(edges: _Edges) -> Tensor:
+    """Indices of the tiles in which each edge function is negative somewhere."""
+    a, b, c = (
+        start + (_TILE - 1) * (dy.clamp(max=0) - dx.clamp(min=0))
+        for start, dx, dy in zip(edges.start, edges.dx, edges.dy, strict=True)
+    )
+    return (torch.maximum(torch.maximum(a, b), c) < 0).nonzero().squeeze(1)
+
+
+def _edges(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> _Edges:
+    """Edge functions of chosen triangles (n,) relative to pixels (left, top), in the integer type of those."""
+    dtype, half = left.dtype, torch.iinfo(left.dtype).bits // 2
+    corners = [corner.index_select(0, chosen) for corner in soup.corners]
+    x, y = (
+        [axis.index_select(0, corner).to(dtype) - origin for corner in corners]
+        for axis, origin in zip(soup.position, (left * SUBPIXELS, top * SUBPIXELS), strict=True)
+    )
+    dx1, dy1, dx2, dy2 = x[0] - x[2], y[0] - y[2], x[1] - x[0], y[1] - y[0]
+    area = dx1 * dy2 - dx2 * dy1
+    # y points down, so a face that is counter-clockwise seen from outside has negative area. Edges are turned
+    # so that the inside is on one side for both windings; culled and flat triangles get zero edges, which
+    # cover nothing.
+    sign = -(area < 0).to(dtype) if soup.cull else area.sign()
+    for delta in (dx1, dy1, dx2, dy2, area):
+        delta.mul_(sign)
+    dx, dy = [-(dx1 + dx2), dx1, dx2], [-(dy1 + dy2), dy1, dy2]
+    # Edge k starts at corner k + 1 and has corner k on its negative side.
+    start = [dx[k] * y[k - 2] - dy[k] * x[k - 2] for k in range(3)]
+    nearness = [soup.nearness.index_select(0, corner) for corner in corners]
+    scale = area.clamp_(min=1).float().reciprocal_()
+    slope = [(nearness[0] - nearness[k]).mul_(scale) for k in (1, 2)]
+    first = nearness[0] + start[1].float().mul_(slope[0]) + start[2].float().mul_(slope[1])
+    # −1 on top and left edges (dy < 0, or dy = 0 and dx > 0): the pixels on them belong to the triangle.
+    start = [(s + _mask((dy[k] << half) - dx[k])) >> _BITS for k, s in enumerate(start)]
+    if dtype == torch.int64:  # what is cut off lies outside the tile
+        start = [s.clamp(-_FAR, _FAR).int() for s in start]
+        dx, dy = [d.int() for d in dx], [d.int() for d in dy]
+    slope = [s * SUBPIXELS for s in slope]
+    return _Edges(start, dx, dy, first, slope, *_address(soup, chosen, left, top))
+
+
+def _address(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    """Index (n,) int64 in the canvas of the pixels (left, top), and rank (n,) int32 of the triangles."""
+    canvas = soup.canvas
+    source = chosen if soup.source is None else soup.source.index_select(0, chosen)
+    pixel = top.long() * canvas.stride + left
+    if canvas.batch > 1:
+        picture = source // canvas.n_faces
+        source = source - picture * canvas.n_faces
+        pixel = pixel + picture * canvas.area
+    return pixel, (LAST - source).int()
+
+
+def _block(edges: _Edges, side: int, stride: int) -> Block:
+    """Test side × side pixels of every triangle at once; triangles innermost, for straight memory."""
+    pixel, q = edges.pixel, edges.nearness
+    if side == 1:
+        values = edges.start
+    else:
+        step = torch.arange(side, dtype=torch.int32, device=pixel.device)[:, None]
+        right, down = [dy * step for dy in edges.dy], [dx * step for dx in edges.dx]  # (side, n)
+        values = [start + right[k] - down[k][:, None] for k, start in enumerate(edges.start)]
+        q_right, q_down = (edges.slope[0] * part[1] + edges.slope[1] * part[2] for part in (right, down))
+        q = q + q_right - q_down[:, None]
+        pixel = (pixel + step) + (step * stride)[:, None]
+    outermost = torch.maximum(torch.maximum(values[0], values[1]), values[2])
+    # Positive floats order like their bits. Rounding may push the plane of a sliver to 0 or below: keep it
+    # drawn.
+    return (
+        pixel,
+        q.clamp(min=torch.finfo(torch.float32).tiny).view(torch.int32) & _mask(outermost),
+        edges.rank,
+    )
