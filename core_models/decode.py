@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import exif
+
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
 
@@ -22,10 +24,10 @@ _BITS_PER_SAMPLE = 258
 """TIFF 6.0 tag."""
 
 
-def srgb_pixels(image: Image.Image, data: bytes, warnings: list[str]) -> np.ndarray:
-    """Pixels of the first frame, (H, W, 3) uint8 sRGB, not yet turned, at most MAX_SIDE a side.
+def srgb_pixels(image: Image.Image, data: bytes, orientation: int, warnings: list[str]) -> np.ndarray:
+    """Pixels of the first frame, (H, W, 3) uint8 sRGB, upright, at most MAX_SIDE a side.
 
-    `data` is the whole file; what had to be assumed is appended to `warnings`.
+    `data` is the whole file, `orientation` its EXIF tag; what had to be assumed is appended to `warnings`.
 
     Raises:
         Whatever Pillow raises on broken data.
@@ -42,12 +44,15 @@ def srgb_pixels(image: Image.Image, data: bytes, warnings: list[str]) -> np.ndar
         image.draft(None, (image.width // reduction, image.height // reduction))
     profile = image.info.get("icc_profile")
     image.load()
+    if image.format == "TIFF":
+        orientation = 1  # Pillow and OpenCV turn TIFFs themselves
     if _is_deep(image, data):
+        image.close()  # frees its pixels
         image = _rounded_to_8_bit(data)
     if max(image.size) > MAX_SIDE:
         image = image.convert("RGBA") if image.mode in ("P", "PA") or "transparency" in image.info else image
         image.thumbnail((MAX_SIDE, MAX_SIDE), pillow.Resampling.LANCZOS, reducing_gap=2.0)
-    return _over_grey(image, profile, warnings)
+    return exif.orient(_over_grey(image, profile, warnings), orientation)
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
@@ -60,7 +65,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
 
 
 def _rounded_to_8_bit(data: bytes) -> Image.Image:
-    """A 16-bit PNG or TIFF as L, RGB or RGBA, rounded where Pillow would cut.
+    """A 16-bit PNG or TIFF as L, RGB or RGBA at most MAX_SIDE a side, rounded where Pillow would cut.
 
     Raises:
         ValueError: OpenCV cannot read it.
@@ -71,6 +76,11 @@ def _rounded_to_8_bit(data: bytes) -> Image.Image:
     deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype != np.uint16:
         raise ValueError("16-bit image that OpenCV cannot read")
+    scale = MAX_SIDE / max(deep.shape)
+    if scale < 1:
+        # Here already: two whole copies of a 100 MP photo at 16 bits would not fit in memory.
+        size = (round(deep.shape[1] * scale), round(deep.shape[0] * scale))
+        deep = cv2.resize(deep, size, interpolation=cv2.INTER_AREA)
     pixels = cv2.convertScaleAbs(deep, alpha=255 / 65535)
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)

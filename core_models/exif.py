@@ -68,16 +68,17 @@ def focal_length_px(tags: ExifTags, stored_size: tuple[int, int], size: tuple[in
     The 35 mm equivalent comes first: it needs no sensor data. Else the true focal length and the sensor's
     resolution. None when neither is there, when it is not believable, or when the photo was cropped since.
     """
-    captured_width, captured_height = tags.captured_size
-    if captured_width and captured_height:
-        aspect = (captured_width / captured_height) / (stored_size[0] / stored_size[1])
+    captured = max(tags.captured_size)
+    if min(tags.captured_size):
+        # Long by short side: some writers turn the pixels and leave the tags.
+        aspect = (captured / min(tags.captured_size)) / (max(stored_size) / min(stored_size))
         if abs(math.log(aspect)) > _CROPPED:
             return None
     diagonal = math.hypot(*size)
     if tags.focal_35mm:
         focal = tags.focal_35mm / FULL_FRAME_DIAGONAL_MM * diagonal
     else:
-        focal = tags.focal_mm * tags.pixels_per_mm * size[0] / (captured_width or stored_size[0])
+        focal = tags.focal_mm * tags.pixels_per_mm * max(size) / (captured or max(stored_size))
     low, high = PLAUSIBLE_FOCAL
     return focal if low <= focal / diagonal <= high else None
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -109,23 +110,24 @@ def load_photo(path: str | os.PathLike[str]) -> Photo:
     name = os.fspath(path)
     data = _read(name)
     warnings: list[str] = []
-    with _no_bomb_check():
+    with _no_bomb_check(), catch_warnings():
+        simplefilter("ignore")  # Pillow's remarks on odd metadata
         try:
             with Image.open(BytesIO(data), formats=_FORMATS) as image:
                 _check_header(image, name)
                 tags = exif.read_tags(image)
                 stored_size = image.size
-                srgb = decode.srgb_pixels(image, data, warnings)
+                srgb = decode.srgb_pixels(image, data, tags.orientation, warnings)
         except UnidentifiedImageError:
             raise _unknown_format(name, data) from None
         except _DECODE_ERRORS as error:
             raise _damaged(name) from error
     height, width = srgb.shape[:2]
-    if (width, height) != stored_size:
+    if width * height != stored_size[0] * stored_size[1]:
         stored = f"{stored_size[0]} × {stored_size[1]}"
-        warnings.append(f"The photo of {stored} pixels is reduced to {width} × {height}.")
+        warnings.append(f"The photo of {stored} pixels is used at {width} × {height}.")
     focal_px = exif.focal_length_px(tags, stored_size, (width, height))
-    return Photo(exif.orient(srgb, tags.orientation), focal_px, name, tuple(warnings))
+    return Photo(srgb, focal_px, name, tuple(warnings))
 
 
 def _read(name: str) -> bytes:
