@@ -25,9 +25,9 @@ def unregister() -> None:
 
 
 def _run_command(arguments: Sequence[str]) -> int:
-    from .. import cli
+    from ..cli import main
 
     try:
-        return cli.main(arguments)
+        return main(arguments)
     except SystemExit as end:  # argparse: --help, or arguments that it refuses
         return end.code if isinstance(end.code, int) else 1

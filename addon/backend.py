@@ -120,16 +120,23 @@ class Job:
 
         Raises:
             BackendMissingError: the interpreter cannot be started.
+            BackendError: the temporary folder cannot be written.
             RuntimeError: a request is still being worked on.
         """
         if self._pending:
             raise RuntimeError("a Job takes one request at a time")
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._start()
-        shutil.rmtree(self._out, ignore_errors=True)
-        self._number += 1
-        self._out.mkdir()
+        try:
+            if self._process is None or self._process.poll() is not None:
+                self.close()
+                self._start()
+            shutil.rmtree(self._out, ignore_errors=True)
+            self._number += 1
+            self._out.mkdir()
+        except OSError as error:
+            raise BackendError(
+                f"The temporary folder '{tempfile.gettempdir()}' cannot be written ({error.strerror or error}).",
+                "Free some space, or name another folder in the environment variable TMPDIR.",
+            ) from error
         self._pending, self._cancelled, self._cancel_steps = True, False, []
         self._send(request_line(request, self._number, self._out))
 

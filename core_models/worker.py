@@ -21,6 +21,7 @@ libraries print and tracebacks go, are a log: `addon.backend` keeps them in `FOL
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -62,6 +63,12 @@ class OutOfMemoryError(SemblanceError):
     """The computation needs more memory than there is."""
 
     code = "out_of_memory"
+
+
+class DiskFullError(SemblanceError):
+    """A result cannot be written."""
+
+    code = "disk_full"
 
 
 class InternalError(SemblanceError):
@@ -228,6 +235,8 @@ def _explained(error: Exception) -> SemblanceError:
             "There is not enough memory for this photo.",
             "Close other programs, or choose a smaller texture size or draft quality.",
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError("The disk of the temporary folder is full.", "Free some space and try again.")
     lines = str(error).splitlines() or [""]
     return InternalError(f"The backend failed unexpectedly ({type(error).__name__}: {lines[0]}).")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_the_worker_outlives_failures(tmp_path: Path) -> None:
         (MemoryError(), "out_of_memory"),
         (TorchLikeError("CUDA out of memory"), "out_of_memory"),
         (KeyError("size"), "internal"),
-        (OSError(28, "No space left on device"), "internal"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
     ],
 )
 def test_errors_have_codes_and_sentences(tmp_path: Path, error: Exception, code: str) -> None:

@@ -43,13 +43,19 @@ def write_document(reconstruction: Reconstruction, name: str, options: SceneOpti
         scene.view_settings.view_transform = "Standard"
         scene.render.film_transparent = True
         _show_face(face.face)
-        try:
-            bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False, compress=True)
-        except RuntimeError as error:
-            raise BlendFileError(
-                f"The Blender file cannot be written ({_reason(error)}).",
-                "Free some space or choose another folder with --out.",
-            ) from error
+        _save(path)
+
+
+def _save(path: Path) -> None:
+    try:
+        # Not compressed: Blender 4.5 reports success when a compressed file runs out of space (measured).
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False, compress=False)
+    except RuntimeError as error:
+        # Blender's own reason is often another ("No such file or directory" for a full disk).
+        raise BlendFileError(
+            f"The Blender file cannot be written to '{path.parent}'.",
+            "Free some space or choose another folder with --out.",
+        ) from error
 
 
 def _add_rig(face: bpy.types.Collection) -> None:
@@ -68,12 +74,6 @@ def _show_face(face: bpy.types.Object) -> None:
                 if space.type == "VIEW_3D":
                     space.shading.type = "MATERIAL"
                     space.region_3d.view_perspective = "CAMERA"
-
-
-def _reason(error: RuntimeError) -> str:
-    """Blender's "Error: Cannot open file /…/x.blend@ for writing: No space left on device" → its last words."""
-    lines = str(error).strip().splitlines() or ["unknown"]
-    return lines[0].rsplit(": ", 1)[-1].strip()
 
 
 @contextlib.contextmanager

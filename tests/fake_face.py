@@ -1,0 +1,15 @@
+"""The face command with the fake worker: `python -m semblance.tests.fake_face '{"photos": […], …}'`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from semblance.addon.face import FaceArguments, run
+
+if __name__ == "__main__":
+    values = json.loads(sys.argv[1])
+    values["photos"] = tuple(Path(photo) for photo in values["photos"])
+    values["out"] = Path(values["out"]) if values.get("out") else None
+    sys.exit(run(FaceArguments(**values), [sys.executable, "-m", "semblance.tests.fake_worker"]))
