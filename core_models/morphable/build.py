@@ -120,7 +120,7 @@ def _spread_expression(offsets: np.ndarray, cage: Cage) -> np.ndarray:
         full[rings[0]] = offsets[loop]
     full[cage.mouth_rings[0]] = offsets[cage.mouth_loop]
     full[cage.mouth_rings[1]] = 0.8 * offsets[cage.mouth_loop]
-    for ring, share in zip(cage.rim_rings, (0.7, 0.35, 0.1, 0.0), strict=True):
+    for ring, share in zip(cage.rim_rings, (0.9, 0.6, 0.25, 0.0), strict=True):
         full[ring] = share * offsets[cage.oval]
     return full
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import albedo, expressions, eyes
 from .masks import CageParts, build_masks
@@ -136,6 +137,8 @@ def _landmarks(n_face: int, balls: eyes.Eyeballs) -> tuple[np.ndarray, np.ndarra
 
 def main() -> None:
     """Rebuild the shipped model file."""
+    # One thread: sums in one order, so that a rebuild is the same everywhere.
+    torch.set_num_threads(1)
     parser = argparse.ArgumentParser(prog="semblance.core_models.morphable.default", description=main.__doc__)
     parser.add_argument("--build", action="store_true", required=True, help="rebuild the model")
     parser.add_argument("--out", type=Path, default=DEFAULT_PATH, help="file to write")

@@ -17,7 +17,9 @@ PUPIL_RADIUS_MM = 1.9
 # The cornea's apex stands about 1.1 mm in front of the globe's sphere; softened, since lids slide over it.
 CORNEA_BULGE_MM = 0.7
 N_SEGMENTS = 32
-_UV_RADIUS, _UV_MARGIN = 0.06, 0.004
+_UV_RADIUS, _UV_MARGIN = 0.08, 0.004
+# How much the UV disc favours the front: the iris gets about the face's texel density.
+_UV_FRONT = 6.0
 
 # Row radii seen from the front, then polar angles (degrees) behind the equator.
 _FRONT_ROWS_MM = (0.9, 1.75, 2.05, 3.0, 4.2, 5.2, 5.7, 6.0, 6.8, 7.8, 8.9, 10.0, 10.9, 11.6)
@@ -112,7 +114,8 @@ def iris_landmarks(balls: Eyeballs) -> np.ndarray:
 
 def eyeball_uv(balls: Eyeballs) -> np.ndarray:
     """UVs (M, 2): a disc per eyeball in the lower corners, optical axis at its middle, mirror-symmetric."""
-    radius = _UV_RADIUS * balls.polar / balls.polar.max()
+    share = balls.polar / balls.polar.max()
+    radius = _UV_RADIUS * np.log1p(_UV_FRONT * share) / np.log1p(_UV_FRONT)
     # Azimuth is measured in the subject's frame, so both discs keep up and outside where the face has them.
     u = radius * np.cos(balls.azimuth)
     v = radius * np.sin(balls.azimuth)

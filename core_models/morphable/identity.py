@@ -19,7 +19,7 @@ from .deform import interpolate_handles
 
 N_MODES = 80
 # (correlation length mm, standard deviation mm)
-_KERNELS = ((100.0, 3.0), (50.0, 2.2), (25.0, 1.4), (12.0, 0.7))
+_KERNELS = ((100.0, 3.0), (50.0, 2.2), (25.0, 1.7), (12.0, 1.0))
 _VARIANCE_SHARE = 0.6
 _SCALE_LENGTH_MM, _SCALE_STD = 50.0, 0.06
 _SCALE_CENTRE = np.array([0.0, -35.0, -90.0])
@@ -135,11 +135,17 @@ def identity_modes(
         root = np.sqrt((basis**2).T @ weight)
         size = len(kernel)
         values, vectors = eigh(root[:, None] * kernel * root, subset_by_index=[size - N_MODES, size - 1])
-        modes = basis @ (vectors / root[:, None] * np.sqrt(np.maximum(values, 0)))
+        modes = basis @ with_fixed_sign(vectors / root[:, None] * np.sqrt(np.maximum(values, 0)))
         found += [(value, modes[:, k].reshape(-1, 3), parity) for k, value in enumerate(values)]
     found.sort(key=lambda item: -item[0])
     chosen = found[:N_MODES]
     return IdentityModes(np.array([mode for _, mode, _ in chosen]), np.array([sign for *_, sign in chosen]))
+
+
+def with_fixed_sign(vectors: np.ndarray) -> np.ndarray:
+    """Columns of `vectors` (m, K) with their largest entry positive: eigenvectors come with either sign."""
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(0)[None], axis=0)
+    return vectors * np.sign(largest)
 
 
 def _without(kernel: np.ndarray, fields: np.ndarray, weighted: np.ndarray) -> np.ndarray:

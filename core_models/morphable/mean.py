@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 
 from . import anatomy, eyes
 from .albedo import picture_colours
@@ -16,13 +17,14 @@ from .facemesh import INPUT_SIZE, FaceMeshNetwork
 from .masks import CageParts, build_masks
 from .neutral import metric_frame, neutralise, rotation_x, rotation_y, symmetrised
 from .openings import cage_targets, control_points
-from .picture import paint
+from .portrait import Lamp, Studio, portrait
 from .subdivision import Subdivision, subdivide
 from .topology import Cage
 
-_PICTURE_SIZE = 320
-_PICTURE_MM = 290.0
-_HEAD_CENTRE = np.array([0.0, -35.0, -40.0])
+_MM_PER_DM = 100.0
+# The picture leaves FaceMesh's usual margin around the face.
+_PICTURE_DM = 2.9
+_HEAD_CENTRE = (0.0, -0.35, -0.40)
 
 
 def noise_average(
@@ -65,10 +67,12 @@ class _Head:
         face = fine.matrix @ control_points(targets, fine.matrix[: cage.n_vertices], cage)
         self.balls = eyes.build_eyeballs()
         hair, hair_faces = _hair()
-        self.vertices = np.concatenate([face, self.balls.offsets + centres[self.balls.side], hair])
+        balls = self.balls.offsets + centres[self.balls.side]
+        self.vertices = torch.tensor(np.concatenate([face, balls, hair]) / _MM_PER_DM)
         n_face = len(face)
         n_ball = n_face + len(self.balls.offsets)
-        self.faces = np.concatenate([fine.faces, self.balls.faces + n_face, hair_faces + n_ball])
+        faces = np.concatenate([fine.faces, self.balls.faces + n_face, hair_faces + n_ball])
+        self.faces = torch.tensor(faces)
         parts = CageParts(cage.eye_rings[:, 0], cage.mouth_rings[1], cage.mouth_rings)
         self.masks = build_masks(face, fine.matrix, cage.mirror, parts)
         self.n_hair = len(hair)
@@ -79,23 +83,18 @@ class _Head:
         colours = np.concatenate([colours, np.tile([0.08, 0.05, 0.03], (self.n_hair, 1))])
         roll = rng.normal(0, 0.06)
         spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        lights = [
-            (np.array([rng.normal(0, 0.6), rng.normal(0.5, 0.4), 0.8]), rng.uniform(0.3, 0.8)),
-            (np.array([rng.normal(0, 1), rng.normal(0, 0.5), 0.5]), rng.uniform(0, 0.4)),
-        ]
-        image = paint(
-            self.vertices,
-            self.faces,
-            colours,
-            lights,
+        key = Lamp((rng.normal(0, 0.6), rng.normal(0.5, 0.4), 0.8), rng.uniform(0.3, 0.8))
+        fill = Lamp((rng.normal(0, 1), rng.normal(0, 0.5), 0.5), rng.uniform(0, 0.4))
+        studio = Studio(
+            lamps=(key, fill),
             ambient=rng.uniform(0.15, 0.5),
             background=rng.uniform(0, 0.8, 3),
-            size=_PICTURE_SIZE,
-            mm_across=_PICTURE_MM,
-            distance=rng.uniform(500, 1500),
-            rotation=spin @ rotation_x(rng.normal(0, 0.15)) @ rotation_y(rng.normal(0, 0.25)),
+            width=_PICTURE_DM,
+            distance=rng.uniform(5, 15),
             centre=_HEAD_CENTRE,
         )
+        turn = spin @ rotation_x(rng.normal(0, 0.15)) @ rotation_y(rng.normal(0, 0.25))
+        image = portrait(self.vertices, self.faces, torch.tensor(colours), turn, studio)
         if rng.random() < 0.5:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 2))
         noisy = image + rng.normal(0, rng.uniform(0, 8), image.shape)

@@ -15,6 +15,7 @@ _SKULL = (
     + (10, 151, 9, 8, 107, 336, 70, 300, 206, 426, 203, 423, 129, 358)
 )  # fmt: skip
 _CORNER_AREA = (61, 291, 78, 308, 62, 292, 76, 306, 57, 287, 185, 409, 184, 408, 183, 407, 191, 415)
+_CORNER_WEIGHT = 0.45
 _JAW_EDGE = {132: 0.15, 361: 0.15, 58: 0.35, 288: 0.35}
 # The hinge lies above and behind the tragus points 234 and 454.
 _HINGE = (234, 454)
@@ -66,13 +67,23 @@ def metric_frame(points: np.ndarray, face_height: float | None = None) -> np.nda
 
 def jaw_weight(points: np.ndarray, faces: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """(468,) share of the jaw's motion that each landmark follows: 1 on chin and lower lip, 0 on the skull."""
-    weights = {v: 0.0 for v in _SKULL if v not in _CORNER_AREA}
-    weights |= dict.fromkeys(_CORNER_AREA, 0.45) | _JAW_EDGE
-    weights |= dict.fromkeys(anatomy.CHIN + anatomy.LOWER_LIP_RED, 1.0)
+    weights: dict[int, float] = {v: 0.0 for v in _SKULL if v not in _CORNER_AREA}
+    weights |= dict.fromkeys(_CORNER_AREA, _CORNER_WEIGHT) | _JAW_EDGE
+    weights |= dict.fromkeys(anatomy.CHIN, 1.0) | _lip_weights(points)
     handles = np.array(sorted(weights))
     values = np.array([[weights[int(v)]] for v in handles])
     field = np.clip(interpolate_handles(points, faces, handles, values, biharmonic=False)[:, 0], 0, 1)
     return (field + field[mirror]) / 2
+
+
+def _lip_weights(points: np.ndarray) -> dict[int, float]:
+    """Jaw weights of the lips: an opening mouth is an oval between the corners, which follow by `_CORNER_WEIGHT`."""
+    weights = {}
+    for group, middle in ((anatomy.UPPER_LIP_RED, 0.0), (anatomy.LOWER_LIP_RED, 1.0)):
+        share = np.abs(points[list(group), 0]) / abs(points[_CORNER_AREA[0], 0])
+        arch = np.sqrt(np.clip(1 - share**2, 0, 1))
+        weights |= dict(zip(group, _CORNER_WEIGHT + (middle - _CORNER_WEIGHT) * arch, strict=True))
+    return weights
 
 
 def open_jaw(points: np.ndarray, angle: float, weight: np.ndarray) -> np.ndarray:

@@ -13,14 +13,33 @@ from .topology import Cage
 POCKET_GAP_MM = 0.5
 LID_CLEARANCE_MM = 0.9
 
-# The head behind the face: an ellipsoid of head breadth 152 mm and head length 195 mm (between men and women of
-# Zhuang et al. 2010: breadth 152.7 / 146.5 mm, length 197.3 / 187.4 mm), and a neck.
-_SKULL_CENTRE = np.array([0.0, 12.0, -112.0])
-_SKULL_AXES = np.array([75.0, 102.0, 97.0])
-_NECK_CENTRE = np.array([0.0, -135.0, -68.0])
-_NECK_AXES = np.array([56.0, 58.0])
-# Arc from the landmark oval to each rim ring, as a share of the way to the rim's end.
-_RIM_SHARES = (0.16, 0.38, 0.66, 1.0)
+# Where the rim ends behind each point of the right half of the oval, from the top of the forehead (10) to the chin
+# (152), in millimetres from the nasion; |x|. Over the vertex, in front of the ears, behind the jaw, round the neck.
+# Drawn to head breadth 152 and nasion–vertex 105 mm (between men and women of Zhuang & Bradtmiller 2005), neck 120 mm.
+_RIM_ENDS = np.array(
+    [
+        (0, 105, -82),
+        (20, 104, -83),
+        (38, 98, -86),
+        (54, 86, -90),
+        (66, 67, -94),
+        (73, 44, -97),
+        (75.5, 20, -99),
+    ]
+    + [(75, -3, -100), (73, -23, -100), (70.5, -41, -99), (67.5, -59, -97), (64, -79, -95), (61, -101, -92)]
+    + [(58, -123, -88), (53, -141, -80), (45, -152, -71), (33, -158, -63), (18, -161, -58), (0, -162, -56)],
+    float,
+)
+# Direction in which the rim arrives there: back over the skull, down along the neck.
+_RIM_ARRIVALS = np.array(
+    [(0, 0.15, -1)] * 6
+    + [(0, 0, -1)] * 4
+    + [(0, -0.1, -1), (-0.1, -0.3, -1), (-0.1, -0.7, -0.8), (0, -1, -0.5), (0, -1, -0.2)]
+    + [(0, -1, 0)] * 4,
+    float,
+)
+# Places of the rings along each meridian; the first stays close, so that the surface leaves the face smoothly.
+_RIM_STATIONS = (0.16, 0.4, 0.7, 1.0)
 
 
 def cage_targets(points: np.ndarray, cage: Cage) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +52,7 @@ def cage_targets(points: np.ndarray, cage: Cage) -> tuple[np.ndarray, np.ndarray
     ):
         targets[rings], targets[last] = _eye_pocket(points[loop], centre)
     targets[cage.mouth_rings] = _mouth_bag(points[cage.mouth_loop])
-    targets[cage.rim_rings] = _rim(points[cage.oval])
+    targets[cage.rim_rings] = _rim(points, cage)
     return (targets + mirrored(targets, cage.mirror)) / 2, centres
 
 
@@ -66,35 +85,49 @@ def _mouth_bag(loop: np.ndarray) -> np.ndarray:
     return np.stack([first, second])
 
 
-def _rim(oval: np.ndarray) -> np.ndarray:
-    """Rings (4, 36, 3) that continue the landmark oval (36, 3) backwards as head above and neck below."""
-    angle = np.arctan2(oval[:, 1] + 35, oval[:, 0])
-    around = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    skull_end = np.empty_like(oval)
-    skull_end[:, :2] = _SKULL_CENTRE[:2] + around * _SKULL_AXES[:2]
-    skull_end[:, 2] = _SKULL_CENTRE[2]
-    neck_end = np.empty_like(oval)
-    neck_end[:, 0] = _NECK_CENTRE[0] + around[:, 0] * _NECK_AXES[0]
-    neck_end[:, 1] = _NECK_CENTRE[1] - 12
-    neck_end[:, 2] = _NECK_CENTRE[2] - around[:, 1] * _NECK_AXES[1]
-    neck = np.clip((-40 - oval[:, 1]) / 50, 0, 1)[:, None]
-    neck = neck * neck * (3 - 2 * neck)
-    end = (1 - neck) * skull_end + neck * neck_end
-    bulge = _rim_bulge(oval, around, neck)
+def _rim(points: np.ndarray, cage: Cage) -> np.ndarray:
+    """Rings (4, 36, 3) that continue the face of `points` (468, 3) backwards as head above and neck below.
+
+    A cubic Hermite curve runs from every oval point, along the direction in which the face arrives there, to its end.
+    """
+    oval = points[cage.oval]
+    half = len(_RIM_ENDS)
+    side = np.sign(oval[1, 0])
+    order = np.concatenate([np.arange(half), np.arange(half - 2, 0, -1)])
+    sign = np.ones((len(oval), 1))
+    sign[half:] = -1
+    end = _RIM_ENDS[order] * np.where([[True, False, False]], side * sign, 1)
+    arrival = _RIM_ARRIVALS[order] * np.where([[True, False, False]], side * sign, 1)
+    length = np.linalg.norm(end - oval, axis=1, keepdims=True)
+    leave = _leaving_directions(points, cage) * length
+    arrive = arrival / np.linalg.norm(arrival, axis=1, keepdims=True) * length
     rings = []
-    for share in _RIM_SHARES:
-        rings.append(oval + share * (end - oval) + 4 * share * (1 - share) * bulge)
-    smooth = np.stack(rings)
+    for s in _RIM_STATIONS:
+        to_end = s * s * (3 - 2 * s)
+        ring = (1 - to_end) * oval + to_end * end
+        rings.append(ring + s * (1 - s) ** 2 * 1.2 * leave - s * s * (1 - s) * 1.2 * arrive)
+    return np.stack(rings)
+
+
+def _leaving_directions(points: np.ndarray, cage: Cage) -> np.ndarray:
+    """Unit vectors (36, 3): at each oval point along the face, across the oval and outwards."""
+    faces = cage.faces[(cage.faces < len(points)).all(1)]
+    place = {int(v): i for i, v in enumerate(cage.oval)}
+    inward = np.zeros((len(cage.oval), 3))
+    count = np.zeros((len(cage.oval), 1))
+    for face in faces:
+        inner = [v for v in face if int(v) not in place]
+        for v in face:
+            if int(v) in place and inner:
+                inward[place[int(v)]] += points[inner].mean(0) - points[v]
+                count[place[int(v)]] += 1
+    along = np.roll(points[cage.oval], -1, axis=0) - np.roll(points[cage.oval], 1, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    outward = -inward / count
+    outward -= (outward * along).sum(1, keepdims=True) * along
     for _ in range(2):
-        smooth = 0.5 * smooth + 0.25 * (np.roll(smooth, 1, axis=1) + np.roll(smooth, -1, axis=1))
-    return smooth
-
-
-def _rim_bulge(oval: np.ndarray, around: np.ndarray, neck: np.ndarray) -> np.ndarray:
-    """Offset (36, 3) of each rim meridian's middle from its chord: out over the skull, in under the chin."""
-    over_skull = np.concatenate([around * [3.0, 16.0], np.full((len(oval), 1), 8.0)], axis=1)
-    under_chin = np.concatenate([around * 0.0, np.full((len(oval), 1), -12.0)], axis=1) + [0, 12.0, 0]
-    return (1 - neck) * over_skull + neck * under_chin
+        outward = 0.5 * outward + 0.25 * (np.roll(outward, 1, axis=0) + np.roll(outward, -1, axis=0))
+    return outward / np.linalg.norm(outward, axis=1, keepdims=True)
 
 
 def control_points(

@@ -1,7 +1,7 @@
 """UV coordinates of the cage: one mirror-symmetric island without flips (builder only).
 
-Mean-value Tutte embedding (Floater 2003) into a convex outline, then rounds that pull large triangles tighter until areas
-follow a wish: the face large, its inside and the rim small. Convex outline and positive weights forbid flips.
+Mean-value Tutte embedding (Floater 2003) into a convex outline, then rounds that pull large triangles tighter
+until areas follow a wish: the face large, its inside and the rim small. Convex outline and positive weights forbid flips.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import scipy.sparse.linalg as spl
 
 from .topology import Cage
 
-_ROUNDS = 12
-_INSIDE_SHARE, _RIM_SHARE = 0.25, 0.3
+_ROUNDS = 25
+_INSIDE_SHARE, _RIM_SHARE = 0.25, 0.1
 # Superellipse exponents of the outline's upper and lower half; the round lower half leaves corners for the eyeballs.
-_UPPER_EXPONENT, _LOWER_EXPONENT = 4.0, 2.3
+_UPPER_EXPONENT, _LOWER_EXPONENT = 4.0, 2.0
 _HALF_SIZE = 0.495
 
 

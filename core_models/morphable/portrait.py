@@ -1,0 +1,77 @@
+"""Pictures of a head for the FaceMesh network and for the contact sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..geometry.camera import intrinsics, to_camera
+from ..render.lighting import sh_basis
+from ..render.shade import render_mesh
+
+# Lambert's cosine lobe per SH band, divided by π (Ramamoorthi & Hanrahan 2001).
+_LAMBERT = (np.pi, *[2 * np.pi / 3] * 3, *[np.pi / 4] * 5)
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A distant white light: direction towards it (3,), camera frame, and the shading of a surface that faces it."""
+
+    direction: tuple[float, float, float]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Camera and light. The camera looks along −z at `centre` (dm) after `rotation` (3, 3) of the head.
+
+    size: pixels of the square picture; width: decimetres across it at the centre; distance: decimetres.
+    """
+
+    lamps: Sequence[Lamp] = (Lamp((0.5, 0.6, 0.8), 0.75), Lamp((-0.8, 0.2, 0.5), 0.25))
+    ambient: float = 0.25
+    background: Sequence[float] = (0.12, 0.12, 0.13)
+    size: int = 320
+    width: float = 2.7
+    distance: float = 12.0
+    centre: Sequence[float] = (0.0, 0.0, -0.3)
+
+    def light(self) -> torch.Tensor:
+        """SH coefficients (3, 9) of lamps and ambient."""
+        sh = torch.zeros(9, dtype=torch.float64)
+        sh[0] = self.ambient / 0.282095
+        for lamp in self.lamps:
+            direction = torch.tensor(lamp.direction, dtype=torch.float64)
+            sh += lamp.strength * torch.tensor(_LAMBERT) * sh_basis(direction / direction.norm())
+        return sh.expand(3, 9).float()
+
+
+def portrait(
+    vertices: torch.Tensor,
+    faces: torch.Tensor,
+    albedo_linear: torch.Tensor,
+    rotation: np.ndarray,
+    studio: Studio,
+) -> np.ndarray:
+    """(size, size, 3) uint8 sRGB-like picture (gamma 2.2) of a head: vertices (N, 3) dm, faces (F, 3), albedo (N, 3)."""
+    turn = torch.tensor(rotation, dtype=torch.float32)
+    centre = torch.tensor(studio.centre, dtype=torch.float32)
+    shift = torch.tensor([0.0, 0.0, -studio.distance]) - centre @ turn.T
+    placed = to_camera(vertices.float()[None], turn[None], shift[None])
+    focal = torch.tensor([studio.size * studio.distance / studio.width])
+    middle = torch.tensor([studio.size / 2])
+    picture = render_mesh(
+        placed,
+        faces,
+        albedo_linear.float()[None],
+        studio.light()[None],
+        intrinsics(focal, focal, middle, middle),
+        studio.size,
+        studio.size,
+    )[0].numpy()
+    coverage = picture[..., 3:]
+    linear = picture[..., :3] * coverage + np.asarray(studio.background) * (1 - coverage)
+    return np.round(255 * np.clip(linear, 0, 1) ** (1 / 2.2)).astype(np.uint8)
