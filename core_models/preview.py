@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from .colour import linear_to_srgb_uint8, srgb_to_linear
+from .framing import face_frame, frame_photo, frame_view, portrait_view
+from .lamps import Lamp, lamp_light
 from .reconstruction import Reconstruction
-from .render.lighting import sh_basis
-from .view import Surface, face_frame, frame_photo, frame_view, portrait_view
+from .view import Surface
 
 TILE = 640
 """Side of every picture on the sheet, pixels."""
@@ -29,16 +27,10 @@ Tile = tuple[str, np.ndarray]
 """Caption and picture, (TILE, TILE, 3) uint8."""
 
 
-@dataclass(frozen=True)
-class Lamp:
-    """A distant light: where it comes from (camera frame), the RGB it adds to a white surface facing it."""
-
-    direction: tuple[float, float, float]
-    colour: tuple[float, float, float]
-
-
 _NEUTRAL = (Lamp((0.25, 0.45, 0.85), (0.55, 0.55, 0.55)),)
 _NEUTRAL_AMBIENT = 0.4
+_SIDE_LIGHT = (Lamp((-0.7, 0.6, 0.5), (1.1, 1.1, 1.1)),)
+_SIDE_AMBIENT = 0.15
 _WARM, _COOL = Lamp((-0.95, 0.1, 0.3), (1.0, 0.55, 0.25)), Lamp((0.95, 0.1, 0.3), (0.2, 0.45, 0.95))
 _RELIGHTS: tuple[tuple[str, tuple[Lamp, ...], float], ...] = (
     ("key light from the left", (Lamp((-0.85, 0.35, 0.4), (1.15, 1.1, 1.0)),), 0.08),
@@ -71,23 +63,8 @@ def preview_sheet(reconstruction: Reconstruction) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def lamps_sh(lamps: tuple[Lamp, ...], ambient: float = 0.0) -> np.ndarray:
-    """(3, 9) order-2 SH (irradiance/π) of distant lamps and of an even white light.
-
-    The clamped cosine of each lamp, convolved in closed form: bands × (π, 2π/3, π/4) (Ramamoorthi and
-    Hanrahan 2001).
-    """
-    bands = np.array([np.pi] + [2 * np.pi / 3] * 3 + [np.pi / 4] * 5)
-    sh = np.zeros((3, 9))
-    for lamp in lamps:
-        direction = np.array(lamp.direction) / np.linalg.norm(lamp.direction)
-        sh += np.outer(lamp.colour, bands * sh_basis(torch.from_numpy(direction)).numpy())
-    sh[:, 0] += ambient / float(sh_basis(torch.tensor([0.0, 0.0, 1.0]))[0])
-    return sh.astype(np.float32)
-
-
 def _photo_row(surface: Surface, photo_linear: np.ndarray) -> list[Tile]:
-    clay = surface.picture("clay", lamps_sh(_NEUTRAL, _NEUTRAL_AMBIENT))
+    clay = surface.picture("clay", lamp_light(_SIDE_LIGHT, _SIDE_AMBIENT))
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
         (
@@ -111,14 +88,14 @@ def _map_row(reconstruction: Reconstruction) -> list[Tile]:
 
 def _relight_row(surface: Surface) -> list[Tile]:
     return [
-        (name, linear_to_srgb_uint8(surface.picture("uv", lamps_sh(lamps, ambient)).over(_paper_linear())))
+        (name, linear_to_srgb_uint8(surface.picture("uv", lamp_light(lamps, ambient)).over(_paper_linear())))
         for name, lamps, ambient in _RELIGHTS
     ]
 
 
 def _turned(reconstruction: Reconstruction, yaw_degrees: float) -> Tile:
     surface = Surface.trace(reconstruction, portrait_view(reconstruction, yaw_degrees, TILE, TILE))
-    picture = surface.picture("uv", lamps_sh(_NEUTRAL, _NEUTRAL_AMBIENT))
+    picture = surface.picture("uv", lamp_light(_NEUTRAL, _NEUTRAL_AMBIENT))
     caption = f"turned by {yaw_degrees:+.0f}°" if yaw_degrees else "from the front"
     return caption, linear_to_srgb_uint8(picture.over(_paper_linear()))
 

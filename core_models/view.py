@@ -1,62 +1,37 @@
 """Pictures of a finished `Reconstruction`, made from its arrays alone, through the photo's camera or another.
 
-A `Surface` is traced once per view and shaded as often as needed. Pictures are linear Rec.709, anti-aliased
-by averaging `supersample`² samples a pixel in linear light. Arrays are numpy at the border, torch inside.
+A `Surface` is traced once per view and shaded as often as needed. Pictures are linear Rec.709, anti-aliased by
+averaging `supersample`² samples a pixel in linear light. Arrays are numpy at the border, torch inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.nn import functional
 
 from .colour import srgb_to_linear
+from .framing import View
 from .geometry.camera import crop_intrinsics, to_camera
 from .geometry.mesh import vertex_normals
 from .reconstruction import Reconstruction
 from .render.interpolate import barycentrics
-from .render.lighting import sh_basis
+from .render.lighting import shade
 from .render.rasterize import rasterize
 from .render.shade import sample_texture
 
-FRAME_MARGIN = 1.25
-"""Side of the face's frame in units of the longer side of the landmarks' box.
-
-The face is then as large as in the crops of Deng et al. 2019, through which Lin et al. 2020 report their
-numbers.
-"""
+CLAY_LINEAR = 0.4
 _DECIMETRES = 10.0
-_PORTRAIT_DISTANCE = 1.5  # metres: no visible perspective distortion, as in portrait photography
 
 Texture = Literal["uv", "vertex", "clay"]
-Light = Literal["image", "sh"] | np.ndarray | None
-CLAY_LINEAR = 0.4
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A square of the oriented photo, in its pixels from the top-left corner; it may reach outside."""
-
-    left: float
-    top: float
-    side: float
-
-
-@dataclass(frozen=True)
-class View:
-    """A camera: head → camera frame (metres) and pinhole, conventions of `Reconstruction`."""
-
-    rotation: np.ndarray
-    translation: np.ndarray
-    K: np.ndarray
-    width: int
-    height: int
+LightFunction = Callable[["Surface"], torch.Tensor]
+"""Surface → (P, 3): the RGB that each sample of a white surface would show."""
+Light = Literal["image", "sh"] | LightFunction | None
 
 
 @dataclass(frozen=True)
@@ -73,68 +48,6 @@ class Picture:
         return self.linear + (1.0 - self.coverage[..., None]) * background_linear
 
 
-def face_frame(reconstruction: Reconstruction, margin: float = FRAME_MARGIN) -> Frame:
-    """The square around the box of the detected landmarks, centred on it."""
-    low, high = reconstruction.landmarks.min(axis=0), reconstruction.landmarks.max(axis=0)
-    side = margin * float((high - low).max())
-    left, top = (low + high) / 2 - side / 2
-    return Frame(float(left), float(top), side)
-
-
-def frame_view(reconstruction: Reconstruction, frame: Frame, size: int) -> View:
-    """The photo's own camera, looking through a frame of it, size × size pixels."""
-    K = torch.from_numpy(reconstruction.K).to(torch.float64)[None]
-    cropped = crop_intrinsics(K, frame.left, frame.top, size / frame.side)[0].numpy()
-    return View(reconstruction.rotation, reconstruction.translation, cropped, size, size)
-
-
-def portrait_view(reconstruction: Reconstruction, yaw_degrees: float, width: int, height: int) -> View:
-    """A camera before the head, which is turned by `yaw_degrees` about its vertical axis and fills it.
-
-    Positive yaw turns the face to the picture's right, so that the subject's right side is seen.
-    """
-    angle = np.radians(yaw_degrees)
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
-    low, high = reconstruction.vertices.min(axis=0), reconstruction.vertices.max(axis=0)
-    turned = (reconstruction.vertices - (low + high) / 2) @ rotation.T
-    # Turning never moves the head out of a frame that holds its widest horizontal half extent.
-    half_width = float(np.hypot(turned[:, 0], turned[:, 2]).max())
-    half_height = float(high[1] - low[1]) / 2
-    focal = 0.92 * _PORTRAIT_DISTANCE * min(width / 2 / half_width, height / 2 / half_height)
-    centre = (turned.min(axis=0) + turned.max(axis=0)) / 2 + rotation @ ((low + high) / 2)
-    K = np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
-    return View(
-        rotation, np.array([-centre[0], -centre[1], -_PORTRAIT_DISTANCE - centre[2]]), K, width, height
-    )
-
-
-def frame_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.ndarray:
-    """The stored photo inside a frame → (size, size, 3) float32 linear; its edge is repeated outside.
-
-    Area-averaged in linear light; where the frame has fewer pixels than `size`, interpolated bilinearly.
-    """
-    height, width = reconstruction.photo_srgb.shape[:2]
-    left, top, side_x, side_y = _stored_box(reconstruction, frame)
-    x0, y0 = int(np.floor(left)), int(np.floor(top))
-    columns = np.clip(np.arange(x0, int(np.ceil(left + side_x)) + 1), 0, width - 1)
-    rows = np.clip(np.arange(y0, int(np.ceil(top + side_y)) + 1), 0, height - 1)
-    part = srgb_to_linear(reconstruction.photo_srgb[np.ix_(rows, columns)])
-    box = (left - x0, top - y0, left - x0 + side_x, top - y0 + side_y)
-    method = Image.Resampling.BOX if min(side_x, side_y) >= size else Image.Resampling.BILINEAR
-    channels = [Image.fromarray(part[..., c]).resize((size, size), method, box=box) for c in range(3)]
-    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
-
-
-def inside_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.ndarray:
-    """(size, size) bool: pixels of the frame whose centre lies on the photo."""
-    centre = (np.arange(size) + 0.5) * (frame.side / size)
-    width, height = reconstruction.image_size
-    columns = (frame.left + centre >= 0) & (frame.left + centre < width)
-    rows = (frame.top + centre >= 0) & (frame.top + centre < height)
-    return rows[:, None] & columns
-
-
 @dataclass(frozen=True, eq=False)
 class Surface:
     """What the samples of a view see of the head; P of them hit it."""
@@ -142,6 +55,10 @@ class Surface:
     reconstruction: Reconstruction
     view: View
     supersample: int
+    vertices_camera: torch.Tensor
+    """(N, 3), decimetres, camera frame."""
+    faces: torch.Tensor
+    """(F, 3) int64."""
     pixel: torch.Tensor
     """(P,) int64, index of each sample's pixel in the picture's H·W."""
     triangle: torch.Tensor
@@ -153,14 +70,15 @@ class Surface:
     @torch.no_grad()
     def trace(cls, reconstruction: Reconstruction, view: View, supersample: int = 2) -> Surface:
         """Rasterise the head with `supersample`² samples a pixel."""
-        vertices, faces = _camera_vertices(reconstruction, view), _faces(reconstruction)
+        vertices = _camera_vertices(reconstruction, view)
+        faces = torch.from_numpy(reconstruction.faces).to(torch.int64)
         K = crop_intrinsics(torch.from_numpy(view.K).to(torch.float32)[None], 0.0, 0.0, float(supersample))
-        ids = rasterize(vertices, faces, K, view.height * supersample, view.width * supersample)
-        weights = barycentrics(vertices, faces, K, ids)[0]
+        ids = rasterize(vertices[None], faces, K, view.height * supersample, view.width * supersample)
+        weights = barycentrics(vertices[None], faces, K, ids)[0]
         row, column = torch.nonzero(ids[0] >= 0, as_tuple=True)
         pixel = row // supersample * view.width + column // supersample
         triangle = ids[0, row, column].to(torch.int64)
-        return cls(reconstruction, view, supersample, pixel, triangle, weights[row, column])
+        return cls(reconstruction, view, supersample, vertices, faces, pixel, triangle, weights[row, column])
 
     @torch.no_grad()
     def picture(
@@ -170,15 +88,15 @@ class Surface:
 
         Args:
             texture: the UV images, the vertex colours, or grey clay.
-            light: the stored shading ("image"), the stored spherical harmonics alone ("sh"), other ones (3, 9) in
-                this view's camera frame, or None for the bare albedo. Clay has no stored shading of its own.
+            light: the stored shading ("image"), the stored spherical harmonics alone ("sh"), a function of this
+                surface, or None for the bare albedo. Clay has no stored shading of its own.
             without: names of face regions to leave empty.
         """
-        stored = isinstance(light, str) and light == "image"
-        colour = self._colour(texture, stored)
-        if light is not None and not stored:
-            sh = self.reconstruction.sh if isinstance(light, str) else light
-            colour = colour * torch.clamp(self._harmonics @ torch.as_tensor(sh, dtype=torch.float32).T, min=0)
+        colour = self._colour(texture, with_shading=light == "image")
+        if light == "sh":
+            colour = colour * shade(self.normals, torch.from_numpy(self.reconstruction.sh))
+        elif callable(light):
+            colour = colour * light(self)
         kept = 1.0 - self._in_regions(without)
         return Picture(self._pixels(colour * kept), self._pixels(kept)[..., 0])
 
@@ -195,17 +113,27 @@ class Surface:
     @cached_property
     def _corners(self) -> torch.Tensor:
         """(P, 3): the vertices of each sample's triangle."""
-        return _faces(self.reconstruction)[self.triangle]
+        return self.faces[self.triangle]
 
     @cached_property
     def _uv(self) -> torch.Tensor:
-        return self._at_samples(torch.from_numpy(self.reconstruction.uv))
+        return self.at_samples(torch.from_numpy(self.reconstruction.uv))
 
     @cached_property
-    def _harmonics(self) -> torch.Tensor:
-        """(P, 9): the SH basis at each sample's unit normal in the camera frame."""
-        normals = _welded_normals(self.reconstruction, _camera_vertices(self.reconstruction, self.view)[0])
-        return sh_basis(functional.normalize(self._at_samples(normals), dim=-1))
+    def normals(self) -> torch.Tensor:
+        """(P, 3) unit normals in the camera frame."""
+        return functional.normalize(self.at_samples(self.vertex_normals), dim=-1)
+
+    @cached_property
+    def vertex_normals(self) -> torch.Tensor:
+        """(N, 3) unit normals in the camera frame."""
+        return _welded_normals(self.reconstruction.vertices, self.vertices_camera, self.faces)
+
+    def at_samples(self, attributes: torch.Tensor) -> torch.Tensor:
+        """(N, C) at the vertices → (P, C): a weighted sum of three rows, which is what embedding_bag is fast at."""
+        return functional.embedding_bag(
+            self._corners, attributes, per_sample_weights=self.weights, mode="sum"
+        )
 
     def _colour(self, texture: Texture, with_shading: bool) -> torch.Tensor:
         source = self.reconstruction
@@ -218,16 +146,10 @@ class Surface:
             colours = source.vertex_albedo_linear
             if with_shading:
                 colours = colours * source.vertex_shading_linear
-            return self._at_samples(torch.from_numpy(colours))
+            return self.at_samples(torch.from_numpy(colours))
         if with_shading:
             raise ValueError("clay has no stored shading: give it a light")
         return torch.full((len(self.triangle), 3), CLAY_LINEAR)
-
-    def _at_samples(self, attributes: torch.Tensor) -> torch.Tensor:
-        """(N, C) at the vertices → (P, C): a weighted sum of three rows, which is what embedding_bag is fast at."""
-        return functional.embedding_bag(
-            self._corners, attributes, per_sample_weights=self.weights, mode="sum"
-        )
 
     def _sample_texture(self, image: torch.Tensor) -> torch.Tensor:
         """(S, S, C) → (P, C), bilinear, the image first shrunk until a sample spans fewer than two texels."""
@@ -241,7 +163,7 @@ class Surface:
         if not len(self.triangle):
             return 1
         seen = torch.bincount(self.triangle, minlength=len(self.reconstruction.faces)) > 0
-        corners = torch.from_numpy(self.reconstruction.uv)[_faces(self.reconstruction)[seen]]
+        corners = torch.from_numpy(self.reconstruction.uv)[self.faces[seen]]
         edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         area = float((edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0]).abs().sum()) / 2 * size**2
         return 2 ** max(0, int(np.floor(np.log2(max(area, 1.0) / len(self.triangle)) / 2)))
@@ -253,32 +175,18 @@ class Surface:
         return (total / self.supersample**2).view(height, width, channels).numpy()
 
 
-def _stored_box(reconstruction: Reconstruction, frame: Frame) -> tuple[float, float, float, float]:
-    """Left, top, width and height in pixels of the stored photo, which may be smaller than the original."""
-    height, width = reconstruction.photo_srgb.shape[:2]
-    scale_x, scale_y = width / reconstruction.image_size[0], height / reconstruction.image_size[1]
-    return frame.left * scale_x, frame.top * scale_y, frame.side * scale_x, frame.side * scale_y
-
-
-def _faces(reconstruction: Reconstruction) -> torch.Tensor:
-    return torch.from_numpy(reconstruction.faces).to(torch.int64)
-
-
 def _camera_vertices(reconstruction: Reconstruction, view: View) -> torch.Tensor:
-    """(1, N, 3), decimetres, camera frame."""
+    """(N, 3), decimetres, camera frame."""
     vertices = torch.from_numpy(reconstruction.vertices)[None] * _DECIMETRES
     rotation = torch.from_numpy(view.rotation).to(torch.float32)[None]
-    return to_camera(
-        vertices, rotation, torch.from_numpy(view.translation).to(torch.float32)[None] * _DECIMETRES
-    )
+    translation = torch.from_numpy(view.translation).to(torch.float32)[None] * _DECIMETRES
+    return to_camera(vertices, rotation, translation)[0]
 
 
-def _welded_normals(reconstruction: Reconstruction, vertices: torch.Tensor) -> torch.Tensor:
-    """(N, 3) vertex normals, with the copies that UV seams make of a vertex taken as one."""
-    _, first, copy = np.unique(reconstruction.vertices, axis=0, return_index=True, return_inverse=True)
+def _welded_normals(vertices: np.ndarray, vertices_camera: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    """(N, 3) normals in the camera frame, the copies that UV seams make of a vertex in `vertices` taken as one."""
+    _, first, copy = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(copy):
-        return vertex_normals(vertices[None], _faces(reconstruction))[0]
-    welded_faces = torch.from_numpy(copy.reshape(-1)[reconstruction.faces])
-    return vertex_normals(vertices[None, torch.from_numpy(first)], welded_faces)[0][
-        torch.from_numpy(copy.reshape(-1))
-    ]
+        return vertex_normals(vertices_camera[None], faces)[0]
+    first, copy = torch.from_numpy(first), torch.from_numpy(copy.reshape(-1))
+    return vertex_normals(vertices_camera[None, first], copy[faces])[0][copy]

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 
 from semblance.core_models.colour import linear_to_srgb_uint8, srgb_to_linear
-from semblance.core_models.preview import TILE, Lamp, lamps_sh, preview_sheet
-from semblance.core_models.reconstruction import Reconstruction
-from semblance.core_models.view import (
+from semblance.core_models.framing import (
     FRAME_MARGIN,
     Frame,
-    Surface,
     face_frame,
     frame_photo,
     frame_view,
     inside_photo,
     portrait_view,
 )
+from semblance.core_models.lamps import Lamp, lamp_light
+from semblance.core_models.preview import TILE, preview_sheet
+from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.view import Surface
 from semblance.tests.synthetic import synthetic_reconstruction
 
 
@@ -71,7 +72,7 @@ def test_enlarging_is_smooth(head) -> None:
 
 
 def test_pictures_are_premultiplied_and_composite(surface) -> None:
-    picture = surface.picture("clay", np.full((3, 9), 0.0, np.float32) + np.eye(9, dtype=np.float32)[0] * 3)
+    picture = surface.picture("clay", None)
     background = np.array([0.1, 0.2, 0.3], np.float32)
     over = picture.over(background)
     empty, full = picture.coverage == 0, picture.coverage == 1
@@ -90,6 +91,16 @@ def test_region_shares_add_up_to_the_coverage(head, surface) -> None:
     np.testing.assert_allclose(surface.region_share(list(head.region_names)), coverage, atol=1e-6)
     assert surface.region_share(["lips"]).max() == 1.0
     assert not surface.region_share(["no such region"]).any()
+
+
+def test_regions_can_be_left_out(head, surface) -> None:
+    without = surface.picture("uv", "image", without=("rim", "eyes"))
+    whole = surface.picture("uv", "image")
+    np.testing.assert_allclose(
+        without.coverage, whole.coverage - surface.region_share(("rim", "eyes")), atol=1e-6
+    )
+    rest = without.coverage == 1
+    np.testing.assert_array_equal(without.linear[rest], whole.linear[rest])
 
 
 def test_clay_has_no_stored_shading(surface) -> None:
@@ -155,13 +166,38 @@ def test_a_lamp_lights_the_side_it_stands_on(head) -> None:
     view = portrait_view(head, 0.0, 96, 96)
     traced = Surface.trace(head, view)
     lit = {
-        name: traced.picture("clay", lamps_sh((Lamp(direction, (1.0, 1.0, 1.0)),))).linear.sum(axis=-1)
+        name: traced.picture("clay", lamp_light((Lamp(direction, (1.0, 1.0, 1.0)),))).linear.sum(axis=-1)
         for name, direction in (("left", (-1.0, 0.0, 0.2)), ("top", (0.0, 1.0, 0.2)))
     }
     assert lit["left"][:, :48].sum() > 2 * lit["left"][:, 48:].sum()
     assert lit["top"][:48].sum() > 2 * lit["top"][48:].sum()
-    even = traced.picture("clay", lamps_sh((), ambient=1.0))
+    even = traced.picture("clay", lamp_light((), ambient=1.0))
     np.testing.assert_allclose(even.linear, 0.4 * np.repeat(even.coverage[..., None], 3, -1), atol=1e-3)
+
+
+def test_a_ridge_casts_a_shadow(head) -> None:
+    """A wall on the face, lit from the left: the skin to its right faces the lamp, and is dark all the same."""
+    ridge = head.vertices.copy()
+    wall = np.abs(head.uv[:, 0] - 0.5) < 0.02
+    ridge[wall, 2] += 0.03
+    walled = dataclasses.replace(head, vertices=ridge)
+    light = lamp_light((Lamp((-0.8, 0.0, 0.6), (1.0, 1.0, 1.0)),))
+    view = portrait_view(head, 0.0, 128, 128)
+    free, shadowed = (
+        Surface.trace(one, view).picture("clay", light).linear[..., 0] for one in (head, walled)
+    )
+    assert free[64, 74:80].min() > 0.07
+    assert shadowed[64, 74:80].max() < 0.1 * free[64, 74:80].min()
+    np.testing.assert_allclose(shadowed[64, 30:50], free[64, 30:50], rtol=0.05)
+
+
+def test_a_convex_head_casts_no_shadow_on_itself(head) -> None:
+    view = portrait_view(head, 0.0, 128, 128)
+    surface = Surface.trace(head, view)
+    lamp = Lamp((-0.8, 0.3, 0.6), (1.0, 1.0, 1.0))
+    direction = np.array(lamp.direction) / np.linalg.norm(lamp.direction)
+    expected = np.maximum(surface.normals.numpy() @ direction, 0)
+    np.testing.assert_allclose(lamp_light((lamp,))(surface)[:, 0].numpy(), expected, atol=0.05)
 
 
 def test_the_sheet(head) -> None:

@@ -2,7 +2,7 @@
 
 The protocol, the same for every picture size:
 
-- The frame is `core_models.view.face_frame` of the *detected* landmarks; the photo is area-averaged into it,
+- The frame is `core_models.framing.face_frame` of the *detected* landmarks; the photo is area-averaged into it,
   the render supersampled, both in linear light, then both encoded to sRGB in 0…1 and compared as floats.
 - The region is the rendered skin, lips, brows and eyes inside the polygon of the detected face oval. It must
   cover at least `MINIMUM_COVERAGE` of the part of that polygon which lies inside the photo, else the photo
@@ -22,9 +22,10 @@ from skimage.draw import polygon2mask
 from skimage.metrics import structural_similarity
 
 from ..core_models.colour import linear_to_srgb
+from ..core_models.framing import Frame, face_frame, frame_photo, frame_view, inside_photo
 from ..core_models.landmarks import FACE_OVAL, inter_ocular_distance
 from ..core_models.reconstruction import Reconstruction
-from ..core_models.view import Frame, Surface, face_frame, frame_photo, frame_view, inside_photo
+from ..core_models.view import Surface
 
 SCORED_REGIONS = ("skin", "lips", "brows", "eyes")
 MINIMUM_COVERAGE = 0.85
