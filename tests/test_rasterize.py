@@ -86,7 +86,7 @@ def test_tilted_triangles_are_sorted_per_pixel(extent: float) -> None:
     assert (gap > 1e-5).mean() > 0.99
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.0, 7.0, 30.0])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 7.0, 20.0])
 def test_shared_edges_through_pixel_centres_are_drawn_once(scale: float) -> None:
     """A grid of triangles of both windings, all corners on pixel centres: every pixel inside is drawn once."""
     generator = torch.Generator().manual_seed(0)

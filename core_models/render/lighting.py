@@ -46,11 +46,13 @@ def shade(normals: Tensor, sh: Tensor) -> Tensor:
     """Light that leaves a white diffuse surface: max(0, Σ c_k Y_k(n)). Linear RGB.
 
     Args:
-        normals: unit vectors (B, ..., 3), or (..., 3) with one light for all.
+        normals: unit vectors (B, ..., 3) with a light for each of the batch, or (..., 3) with one light for all.
         sh: (B, 3, 9), or (3, 9).
     """
-    light = sh.reshape(sh.shape[:-2] + (1,) * (normals.ndim - sh.ndim) + (3, 9)) if sh.ndim > 2 else sh
-    return (light @ sh_basis(normals)[..., None]).squeeze(-1).clamp(min=0)
+    n_batch = sh.ndim - 2
+    basis = sh_basis(normals)
+    light = basis.reshape(*basis.shape[:n_batch], -1, 9) @ sh.mT
+    return light.reshape(normals.shape).clamp(min=0)
 
 
 def rotate_sh(sh: Tensor, rotation: Tensor) -> Tensor:
