@@ -16,7 +16,7 @@ from .albedo import divide_out, light_texels, smooth_residual
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
-from .lighting_fit import LightFit, fit_light
+from .lighting_fit import LightFit, fit_light, log_slopes
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .unwrap import Surface, place_texels, see_texels
 from .vertex_colours import average_to_vertices
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PLAN_SIZE = 512
 """Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's.
 """
-_LIGHT_SAMPLES = 6000
+_LIGHT_SAMPLES = 3000
 _BAND = 1 << 20
 """Texels encoded at a time."""
 
@@ -53,9 +53,13 @@ class PosedMesh:
     albedo_basis: np.ndarray
     """(Ka, N, 3) float32 linear per σ."""
 
-    def albedo(self, coefficients: np.ndarray) -> np.ndarray:
-        """The model's albedo (N, 3) linear for coefficients (Ka,)."""
-        return np.clip(self.albedo_mean + np.tensordot(coefficients, self.albedo_basis, 1), 0.0, 1.0)
+    def albedo(self, light: LightFit) -> np.ndarray:
+        """The albedo (N, 3) linear that the light was fitted with."""
+        fitted = np.flatnonzero(light.log_coefficients)
+        slopes = log_slopes(self.albedo_mean, self.albedo_basis[fitted])
+        return np.minimum(
+            self.albedo_mean * np.exp(np.tensordot(light.log_coefficients[fitted], slopes, 1)), 1.0
+        )
 
     def regions(self, *names: str) -> tuple[int, ...]:
         """Indices of the named regions that this model has."""
@@ -116,7 +120,7 @@ def bake_texture(
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
     light = estimate_light(mesh, plan_atlas, surface, appearance, seen)
-    prior = plan_atlas.weights @ mesh.albedo(light.albedo_coefficients)
+    prior = plan_atlas.weights @ mesh.albedo(light)
     shading = estimate_shading(mesh, plan_atlas, surface, appearance, seen, light, prior)
     images = [plan_atlas.image(values) for values in (divide_out(appearance, shading), seen, prior)]
     plan = plan_completion(images[0], images[1], images[2], plan_atlas.covered())
@@ -154,7 +158,7 @@ def estimate_light(
     mesh: PosedMesh, atlas: Atlas, surface: Surface, appearance: np.ndarray, seen: np.ndarray
 ) -> LightFit:
     """Light and albedo coefficients from well-seen skin; appearance (M, 3) linear, seen (M,)."""
-    skin = np.flatnonzero((seen > 0.5) & np.isin(surface.region, mesh.regions("skin")))
+    skin = np.flatnonzero((seen > 0.5) & np.isin(surface.region, mesh.regions("skin", "lips")))
     chosen = skin[:: max(1, len(skin) // _LIGHT_SAMPLES)]
     interpolate = atlas.weights[chosen]
     modes = interpolate @ mesh.albedo_basis.transpose(1, 0, 2).reshape(len(mesh.vertices), -1)

@@ -22,13 +22,13 @@ _MARGIN = 4.0
 _BIAS_DM = 0.004
 _MAX_SLOPE = 6.0
 """Tangent of the steepest angle for which the depth test is loosened."""
-_JUMP_DM = 0.025
+_JUMP_DM = 0.04
 """A step between neighbouring depth pixels that no surface seen at less than 80° makes."""
-_OUTLINE_PIXELS = (1.0, 7.0)
-"""Depth-map pixels from an outline over which confidence rises from 0 to 1: what a landmark misfit of 1 % IOD
-moves.
-"""
-_LID_PIXELS = (0.5, 3.0)
+_BEHIND_PIXELS = (1.0, 6.0)
+"""Depth-map pixels behind an outline over which confidence rises from 0 to 1: what a landmark misfit of 1 % IOD moves."""
+_BEFORE_PIXELS = (0.0, 2.5)
+"""The same on the outline's near side, which the photo shows up to a pixel or two."""
+_LID_PIXELS = (0.0, 2.5)
 """The same between eyeball and lids, where there is less room."""
 
 
@@ -40,8 +40,10 @@ class DepthView:
     """(3, 3) of this view."""
     depth: np.ndarray
     """(h, w) float32 distance along the view axis in decimetres, inf where nothing is."""
-    outline_distance: np.ndarray
-    """(h, w) float32 pixels to the nearest depth step or silhouette."""
+    behind: np.ndarray
+    """(h, w) float32 pixels to the nearest place where something stands in front."""
+    before: np.ndarray
+    """(h, w) float32 pixels to the nearest place where the surface ends before something farther, or nothing."""
     eye_inside: np.ndarray
     """(h, w) float32 pixels that a visible eyeball pixel lies inside its opening; 0 elsewhere."""
     eye_outside: np.ndarray
@@ -66,7 +68,8 @@ def view_depth(vertices: np.ndarray, faces: np.ndarray, K: np.ndarray, eye_faces
     return DepthView(
         K=view_K,
         depth=depth,
-        outline_distance=_distance(~_depth_steps(depth)),
+        behind=_distance(~(np.isfinite(depth) & (depth > _nearest(depth) + _JUMP_DM))),
+        before=_distance(depth + _JUMP_DM >= _farthest(depth)),
         eye_inside=_distance(is_eye),
         eye_outside=_distance(~is_eye),
     )
@@ -98,9 +101,10 @@ def outline_weight(view: DepthView, positions: np.ndarray, on_eye: np.ndarray) -
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2).astype(np.int32)
     height, width = view.depth.shape
     columns, rows = np.clip(points[:, 0, 0], 0, width - 1), np.clip(points[:, 0, 1], 0, height - 1)
-    skin = np.minimum(
-        smoothstep(view.outline_distance[rows, columns], *_OUTLINE_PIXELS),
-        smoothstep(view.eye_outside[rows, columns], *_LID_PIXELS),
+    skin = (
+        smoothstep(view.behind[rows, columns], *_BEHIND_PIXELS)
+        * smoothstep(view.before[rows, columns], *_BEFORE_PIXELS)
+        * smoothstep(view.eye_outside[rows, columns], *_LID_PIXELS)
     )
     return np.where(on_eye, smoothstep(view.eye_inside[rows, columns], *_LID_PIXELS), skin)
 
@@ -122,17 +126,22 @@ def _crop_camera(vertices: np.ndarray, K: np.ndarray) -> tuple[np.ndarray, int, 
     return view_K, height, width
 
 
-def _depth_steps(depth: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels on either side of a depth step, and the last ones before nothing."""
-    far = np.where(np.isfinite(depth), depth, depth[np.isfinite(depth)].max(initial=0.0) + 10.0)
-    box = np.ones((3, 3), np.uint8)
-    return (cv2.dilate(far, box) - cv2.erode(far, box)) > _JUMP_DM
+def _nearest(depth: np.ndarray) -> np.ndarray:
+    """(h, w): the nearest depth in each 3 × 3 block."""
+    return cv2.erode(depth, np.ones((3, 3), np.uint8))
+
+
+def _farthest(depth: np.ndarray) -> np.ndarray:
+    """(h, w): the farthest depth in each 3 × 3 block."""
+    return cv2.dilate(depth, np.ones((3, 3), np.uint8))
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:
     """Pixels (h, w) to the nearest False."""
     if inside.all():
         return np.full(inside.shape, np.float32(max(inside.shape)))
+    if not inside.any():
+        return np.zeros(inside.shape, np.float32)
     return cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
 
 

@@ -1,0 +1,117 @@
+"""Membranes and completion: exact where the answer is known, no seams, mirrored detail where the other side was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from semblance.core_models.texture.atlas import build_atlas
+from semblance.core_models.texture.complete import complete_albedo, plan_completion
+from semblance.core_models.texture.images import extend
+from semblance.core_models.texture.membrane import membrane
+from semblance.core_models.texture.vertex_colours import average_to_vertices
+
+
+def _disc(size: int) -> np.ndarray:
+    row, column = np.mgrid[:size, :size] + 0.5 - size / 2
+    return np.hypot(row, column) < size * 0.47
+
+
+def test_membrane_between_two_edges_is_a_ramp():
+    size = 128
+    weights = np.zeros((size, size))
+    weights[:, 0] = weights[:, -1] = 1e3
+    values = np.zeros((size, size, 1))
+    values[:, -1] = 1.0
+    sheet = membrane(values, weights, np.ones((size, size), bool), np.zeros(1), 1e-9)
+    ramp = np.linspace(0, 1, size)
+    assert np.abs(sheet[..., 0] - ramp).max() < 0.03
+
+
+def test_membrane_of_one_value_is_that_value_on_any_domain():
+    inside = _disc(128)
+    weights = np.where(np.random.default_rng(0).random((128, 128)) < 0.01, 1.0, 0.0)
+    sheet = membrane(np.full((128, 128, 3), 0.7), weights, inside, np.full(3, 0.7), 1e-4)
+    assert np.allclose(sheet, 0.7, atol=1e-4)
+
+
+def test_membrane_without_values_is_its_pull():
+    sheet = membrane(np.zeros((64, 64, 2)), np.zeros((64, 64)), _disc(64), np.array([0.3, -1.0]), 1e-3)
+    assert np.allclose(sheet, [0.3, -1.0], atol=1e-4)
+
+
+def _plane_atlas(size: int):
+    uv = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
+    return build_atlas(uv, np.array([[0, 1, 2], [0, 2, 3]]), size)
+
+
+def _scene(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A symmetric freckled albedo (S, S, 3), the smooth albedo a model has, and the confidence of a left-side view."""
+    row, column = np.mgrid[:size, :size] + 0.5
+    folded = np.abs(column - size / 2) / size
+    freckles = 1 + 0.2 * np.sin(60 * folded) * np.sin(50 * row / size)
+    truth = np.float32([0.45, 0.28, 0.2]) * freckles[..., None]
+    model = np.broadcast_to(np.float32([0.6, 0.45, 0.38]), truth.shape)
+    confidence = np.clip((0.62 - column / size) * 10, 0, 1)
+    return truth.astype(np.float32), model, confidence.astype(np.float32)
+
+
+def test_hidden_half_is_the_mirrored_seen_half():
+    truth, model, confidence = _scene(256)
+    atlas = _plane_atlas(256)
+    seen = np.where(confidence[..., None] > 0, truth, 0.9).astype(np.float32)
+    plan = plan_completion(seen, confidence, model, atlas.covered())
+    filled = atlas.image(complete_albedo(plan, atlas, atlas.gather(seen)))
+    assert np.abs(filled / truth - 1).max() < 0.05
+
+
+def test_what_neither_side_shows_is_the_model_in_the_seen_tone_without_a_seam():
+    truth, model, _ = _scene(256)
+    row = np.mgrid[:256, :256][0]
+    confidence = np.clip((row - 100) / 40, 0, 1).astype(np.float32)
+    atlas = _plane_atlas(256)
+    seen = np.where(confidence[..., None] > 0, truth, 0.05).astype(np.float32)
+    plan = plan_completion(seen, confidence, model, atlas.covered())
+    filled = atlas.image(complete_albedo(plan, atlas, atlas.gather(seen)))
+    assert np.abs(filled[:60] / [0.45, 0.28, 0.2] - 1).max() < 0.12
+    step = np.abs(np.diff(np.log(filled), axis=0)).max((1, 2))
+    assert step[90:150].max() <= step[150:].max() * 1.1
+
+
+def test_mirrored_input_is_completed_to_the_mirror_image():
+    truth, model, confidence = _scene(128)
+    atlas = _plane_atlas(128)
+    results = []
+    for flip in (False, True):
+        images = [image[:, ::-1] if flip else image for image in (truth, confidence, model)]
+        plan = plan_completion(*images, atlas.covered())
+        filled = atlas.image(complete_albedo(plan, atlas, atlas.gather(np.ascontiguousarray(images[0]))))
+        results.append(filled[:, ::-1] if flip else filled)
+    assert np.allclose(results[0], results[1], atol=1e-4)
+
+
+def test_extend_keeps_inside_and_takes_the_nearest_outside():
+    inside = _disc(64)
+    image = np.where(inside, np.arange(64)[None, :], -1.0)
+    wide = extend(image, inside)
+    assert np.array_equal(wide[inside], image[inside])
+    assert wide.min() >= 0
+    assert wide[32, 0] == image[32, inside[32].argmax()]
+
+
+@pytest.mark.parametrize("size", [64, 200])
+def test_vertex_colours_of_a_linear_texture_are_exact(size):
+    rng = np.random.default_rng(0)
+    x, y = np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21))
+    uv = np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
+    corner = (np.arange(20)[:, None] * 21 + np.arange(20)).ravel()
+    faces = np.concatenate(
+        [np.stack([corner, corner + 1, corner + 22], -1), np.stack([corner, corner + 22, corner + 21], -1)]
+    )
+    atlas = build_atlas(uv, faces, size)
+    truth = (uv @ rng.random((2, 3))).astype(np.float32)
+    found = average_to_vertices(atlas, atlas.weights @ truth, uv)
+    assert np.abs(found - truth).max() < 0.02
+    detail = rng.random((len(uv), 3)).astype(np.float32)
+    texels = atlas.weights @ detail
+    fitted = atlas.weights @ average_to_vertices(atlas, texels, uv)
+    assert np.sqrt(((fitted - texels) ** 2).mean()) < 0.6 * texels.std()
