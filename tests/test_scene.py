@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,7 @@ import pytest
 from PIL import Image
 
 from semblance.core_models.reconstruction import Reconstruction
-
-CHECKS = Path(__file__).parent / "scene_checks"
-OTHER_BLENDERS = {"4.2": "SEMBLANCE_BPY42", "5.0": "SEMBLANCE_BPY50"}
-"""Version → variable that names a Python with that bpy."""
-
-
-def run_python(*arguments: str | Path, python: str = sys.executable) -> None:
-    """In a process of its own: a crash of Blender must fail a test, not end all of them."""
-    done = subprocess.run([python, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +37,9 @@ class Dump:
         self.vertices = {name: np.unique(self.result.faces[faces]) for name, faces in self.faces.items()}
 
 
-@pytest.fixture(
-    scope="module",
-    params=["this", *(pytest.param(version, marks=pytest.mark.slow) for version in OTHER_BLENDERS)],
-)
+@pytest.fixture(scope="module", params=BLENDERS)
 def python(request: pytest.FixtureRequest) -> str:
-    if request.param == "this":
-        return sys.executable
-    variable = OTHER_BLENDERS[request.param]
-    if variable not in os.environ:
-        pytest.skip(f"set {variable} to a Python with bpy {request.param}")
-    return os.environ[variable]
+    return interpreter(request.param)
 
 
 @pytest.fixture(scope="module")

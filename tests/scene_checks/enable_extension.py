@@ -1,0 +1,58 @@
+"""Build, install, enable and disable the extension: `python enable_extension.py REPOSITORY FOLDER RESULT.npz`.
+
+Runs in any Blender, without Semblance's own environment; prints one JSON object, last.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+repository, folder, result = sys.argv[1:]
+os.environ["BLENDER_USER_RESOURCES"] = folder
+import bpy  # noqa: E402, I001 (it makes addon_utils importable)
+import addon_utils  # noqa: E402
+
+MODULE = "bl_ext.user_default.semblance"
+
+
+def main():
+    archive = os.path.join(folder, "semblance.zip")
+    tool = Path(addon_utils.paths()[0]).parent / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+    for command in (
+        ["validate", repository],
+        ["build", "--source-dir", repository, "--output-filepath", archive],
+    ):
+        subprocess.run([sys.executable, str(tool), *command], check=True, stdout=subprocess.DEVNULL)
+    addon_utils.enable("bl_pkg")
+    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+    facts = {"enabled": is_enabled(), "commands": len(addon()._commands)}
+    facts["heavy"] = [name for name in ("torch", "cv2", "mediapipe", "PIL") if name in sys.modules]
+    facts["help"] = addon()._run_command(["face", "--help"])
+    facts["blend"] = write_blend()
+    facts["enabled_after_writing"] = is_enabled()
+    addon_utils.disable(MODULE, default_set=True)
+    facts["disabled"] = not is_enabled() and not addon()._commands
+    print(json.dumps(facts))
+
+
+def addon():
+    return sys.modules[f"{MODULE}.addon"]
+
+
+def is_enabled():
+    return MODULE in [entry.module for entry in bpy.context.preferences.addons]
+
+
+def write_blend():
+    from bl_ext.user_default.semblance.addon.scene.build import SceneOptions
+    from bl_ext.user_default.semblance.addon.scene.document import write_document
+    from bl_ext.user_default.semblance.core_models.reconstruction import Reconstruction
+
+    path = Path(folder) / "face.blend"
+    write_document(Reconstruction.load(result), "face", SceneOptions(), path)
+    return path.stat().st_size
+
+
+main()
