@@ -70,7 +70,7 @@ def rasterize_uv(uv: Tensor, faces: Tensor, size: int) -> Tensor:
     _check_size(size, size)
     with torch.no_grad():
         points = torch.stack([uv[:, 0] * size, (1 - uv[:, 1]) * size, torch.ones_like(uv[:, 0])])
-        return _draw(points, torch.stack(faces.unbind(1)), 1, size, size, cull=False, near=0.5)
+        return _draw(points, _corner_rows(faces), 1, size, size, cull=False, near=0.5)
 
 
 def _check_size(height: int, width: int) -> None:
@@ -82,12 +82,17 @@ def _rasterize_flat(
     vertices: Tensor, faces: Tensor, K: Tensor, height: int, width: int, cull: bool, near: float
 ) -> Tensor:
     points = homogeneous_pixels(vertices, K)
-    corners = torch.stack(faces.unbind(1))
+    corners = _corner_rows(faces)
     batch, n_vertices = vertices.shape[:2]
     if batch > 1:
-        shift = torch.arange(batch, device=faces.device) * n_vertices
+        shift = torch.arange(batch, dtype=torch.int32, device=faces.device) * n_vertices
         corners = (corners[:, None] + shift[:, None]).flatten(1)
     return _draw(points, corners, batch, height, width, cull, near)
+
+
+def _corner_rows(faces: Tensor) -> Tensor:
+    """(F, 3) -> (3, F) int32, contiguous. Half the memory to walk through, and faster to transpose than int64."""
+    return faces.t().to(torch.int32, memory_format=torch.contiguous_format).contiguous()
 
 
 def _draw(
