@@ -80,14 +80,30 @@ def rotation(angle: float) -> np.ndarray:
     return np.array([[cos, -sin], [sin, cos]])
 
 
-def locate_landmarks(networks: FaceNetworks, srgb: np.ndarray, region: Region) -> np.ndarray | None:
-    """(478, 2) float64 in pixels of the photo `srgb` (H, W, 3) uint8; None if there is no believable face."""
+@dataclass(frozen=True)
+class Located:
+    """The landmarks of one face."""
+
+    landmarks: np.ndarray
+    """(478, 2) float64, pixels of the photo."""
+    disagreement: float
+    """RMS distance of the single answers to their mean ÷ height of the landmarks. Of 348 portraits the median is
+    0.6 %, the largest 2.0 %; cats, colour wheels, ears and faces seen at a wrong angle start at 2.9 %."""
+
+
+def locate_landmarks(networks: FaceNetworks, srgb: np.ndarray, region: Region) -> Located | None:
+    """The face at `region` of the photo `srgb` (H, W, 3) uint8; None if there is nothing like a face."""
     for _ in range(_ROUNDS):
-        landmarks = _mean_landmarks(networks, srgb, region, [region])
-        if landmarks is None or not is_plausible(landmarks):
+        answers = _answers(networks, srgb, region, [region])
+        if not answers or not is_plausible(np.mean(answers, axis=0)):
             return None
-        region = region_around(landmarks)
-    return _mean_landmarks(networks, srgb, region, _jittered(region))
+        region = region_around(np.mean(answers, axis=0))
+    answers = _answers(networks, srgb, region, _jittered(region))
+    if not answers:
+        return None
+    mean = np.mean(answers, axis=0)
+    spread = float(np.sqrt(((np.array(answers) - mean) ** 2).sum(-1).mean()))
+    return Located(mean, spread / (region_around(mean).side / MARGIN))
 
 
 def region_around(landmarks: np.ndarray) -> Region:
@@ -122,10 +138,10 @@ def _jittered(region: Region) -> list[Region]:
     return [region.moved(*np.multiply(sign, _JITTER)) for sign in signs]
 
 
-def _mean_landmarks(
+def _answers(
     networks: FaceNetworks, srgb: np.ndarray, around: Region, regions: list[Region]
-) -> np.ndarray | None:
-    """Mean over regions near `around` and their mirror images, without those that show the network no face."""
+) -> list[np.ndarray]:
+    """Landmarks (478, 2) from regions near `around` and their mirror images, if the network sees a face in both."""
     neighbourhood = _Neighbourhood(srgb, around)
     found = []
     for region in regions:
@@ -133,7 +149,7 @@ def _mean_landmarks(
         seen, mirrored = networks.landmarks(crop), networks.landmarks(crop[:, ::-1])
         if seen is None or mirrored is None:
             continue
-        mean = (seen + mirrored[MIRROR] * [-1, 1] + [CROP, 0]) / 2
         to_photo = region.to_photo()
-        found.append(mean @ to_photo[:, :2].T + to_photo[:, 2])
-    return np.mean(found, axis=0) if found else None
+        for answer in (seen, mirrored[MIRROR] * [-1, 1] + [CROP, 0]):
+            found.append(answer @ to_photo[:, :2].T + to_photo[:, 2])
+    return found

@@ -7,13 +7,13 @@ the crop and its mirror (so that a mirrored photo gives the mirrored landmarks),
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
 
-from .face_landmarks import MARGIN, Region, locate_landmarks
+from .face_landmarks import MARGIN, Located, Region, locate_landmarks
 from .face_networks import Detection, FaceNetworks
 from .landmarks import inter_ocular_distance
 from .photo import Photo, PhotoError
@@ -26,12 +26,15 @@ _PADDING = 0.5
 """Border around the padded search, as a share of the side: a face filling the frame has to look smaller."""
 _TILINGS = (2, 4, 8)
 """Tiles a side of the search for small faces; neighbours overlap by half a tile."""
-_TILE_SIDE = 512
-"""A larger tile is reduced to it, pixels."""
+_TILE_SIDE = 256
+"""Larger tiles are reduced to it, pixels."""
 _MIN_TILE = 96
 """Pixels; smaller tiles could only show faces that are too small."""
-_SURE, _POSSIBLE = 0.5, 0.3
-"""Detector scores: faces below the first are believed only in a photo without any above it."""
+_MIN_SCORE = 0.3
+"""Of the detectors, 0 … 1. Low, because the landmarks tell faces from other things better."""
+_SURE, _DOUBTFUL = 0.025, 0.035
+"""Disagreement of the landmarks (see `Located`): below the first it is a face; below the second it is taken for one
+in a photo that shows nothing better."""
 _SAME_FACE = 0.5
 """Faces whose centres are nearer than this share of the smaller one's size are the same face."""
 
@@ -69,7 +72,7 @@ class FaceFinder:
     """Finds faces; keeps the networks warm between photos. Use as a context manager, or call `close`."""
 
     def __init__(self) -> None:
-        self._networks = FaceNetworks(_POSSIBLE)
+        self._networks = FaceNetworks(_MIN_SCORE)
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -93,25 +96,32 @@ class FaceFinder:
             NoFaceError: none was found.
             TooSmallFaceError: the largest is below `MIN_INTER_OCULAR_PX`.
         """
-        found = self._verified(photo.srgb, list(self._detections(_whole_views(photo.srgb))))
-        for tiling in _TILINGS:
-            if found:
-                break
-            found = self._verified(photo.srgb, list(self._detections(_tile_views(photo.srgb, tiling))))
+        found = self._located(photo.srgb)
         if not found:
             raise NoFaceError(
                 f"No face was found in '{photo.path}'.",
                 "Use a photo with a larger, evenly lit face that looks roughly towards the camera.",
             )
-        found.sort(key=_area, reverse=True)
-        large = [landmarks for landmarks in found if inter_ocular_distance(landmarks) >= MIN_INTER_OCULAR_PX]
+        faces = sorted((face.landmarks for face in found), key=_area, reverse=True)
+        large = [face for face in faces if _is_large(face)]
         if not large:
-            height = np.ptp(found[0], axis=0).max()
             raise TooSmallFaceError(
-                f"The face in '{photo.path}' is only {height:.0f} pixels tall.",
-                "Use a photo in which the face is at least 50 pixels tall; 300 or more give a good result.",
+                f"The face in '{photo.path}' is only {_size(faces[0]):.0f} pixels tall.",
+                "Use a photo in which it is at least 50 pixels tall; 300 or more give a good result.",
             )
         return [_face(landmarks, index) for index, landmarks in enumerate(large)]
+
+    def _located(self, srgb: np.ndarray) -> list[Located]:
+        """Every face of the first search that shows one; else the best of the doubtful ones."""
+        doubtful: list[Located] = []
+        searches = [_whole_views(srgb), *(_tile_views(srgb, tiling) for tiling in _TILINGS)]
+        for views in searches:
+            found = self._verified(srgb, self._detections(views))
+            sure = [face for face in found if face.disagreement < _SURE]
+            if sure:
+                return sure
+            doubtful += [face for face in found if _is_large(face.landmarks)]
+        return sorted(doubtful, key=lambda face: face.disagreement)[:1]
 
     def _detections(self, views: Iterator[_View]) -> Iterator[Detection]:
         """Detections of all views, in pixels of the photo."""
@@ -123,20 +133,19 @@ class FaceFinder:
                 centre = linear @ seen.centre + view.to_photo[:, 2]
                 yield Detection(centre, seen.size * scale, seen.roll + turn, seen.score)
 
-    def _verified(self, srgb: np.ndarray, detections: list[Detection]) -> list[np.ndarray]:
-        """Landmarks of the detections that the landmark network confirms, each face once."""
-        found: list[np.ndarray] = []
+    def _verified(self, srgb: np.ndarray, detections: Iterable[Detection]) -> list[Located]:
+        """The detections that the landmark network confirms, each face once."""
+        found: list[Located] = []
         for detection in sorted(detections, key=lambda seen: seen.score, reverse=True):
-            if detection.score < _SURE and found:
-                break
-            if any(_is_same(detection.centre, detection.size, known) for known in found):
+            if any(_is_same(detection.centre, detection.size, known.landmarks) for known in found):
                 continue
             region = Region(detection.centre, MARGIN * detection.size, detection.roll)
-            landmarks = locate_landmarks(self._networks, srgb, region)
-            if landmarks is None:
+            face = locate_landmarks(self._networks, srgb, region)
+            if face is None or face.disagreement > _DOUBTFUL:
                 continue
-            if not any(_is_same(landmarks.mean(0), _size(landmarks), known) for known in found):
-                found.append(landmarks)
+            middle = (face.landmarks.min(0) + face.landmarks.max(0)) / 2
+            if not any(_is_same(middle, _size(face.landmarks), known.landmarks) for known in found):
+                found.append(face)
         return found
 
 
@@ -156,6 +165,10 @@ def _face(landmarks: np.ndarray, index: int) -> Face:
 
 def _size(landmarks: np.ndarray) -> float:
     return float(np.ptp(landmarks, axis=0).max())
+
+
+def _is_large(landmarks: np.ndarray) -> bool:
+    return inter_ocular_distance(landmarks) >= MIN_INTER_OCULAR_PX
 
 
 def _area(landmarks: np.ndarray) -> float:
@@ -192,14 +205,16 @@ def _whole_views(srgb: np.ndarray) -> Iterator[_View]:
 
 def _tile_views(srgb: np.ndarray, tiling: int) -> Iterator[_View]:
     """Overlapping squares of the photo, `tiling` along its shorter side."""
-    height, width = srgb.shape[:2]
-    side = min(height, width) // tiling
-    if side < _MIN_TILE:
+    shorter = min(srgb.shape[:2])
+    if shorter // tiling < _MIN_TILE:
         return
+    reduced, to_photo = _resized(srgb, min(1.0, _TILE_SIDE * tiling / shorter))
+    height, width = reduced.shape[:2]
+    side = min(height, width) // tiling
     for y in _starts(height, side):
         for x in _starts(width, side):
-            tile, to_tile = _resized(srgb[y : y + side, x : x + side], min(1.0, _TILE_SIDE / side))
-            yield _View(tile, to_tile + np.array([[0, 0, x], [0, 0, y]]))
+            shifted = to_photo @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
+            yield _View(reduced[y : y + side, x : x + side], shifted)
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -32,7 +32,7 @@ def skin_log_odds(srgb: np.ndarray, skin: np.ndarray, band: np.ndarray) -> np.nd
     import cv2
 
     lab = cv2.cvtColor(srgb, cv2.COLOR_RGB2Lab)
-    lab[..., 0] /= 2  # shading moves lightness much more than hue
+    lab = lab * np.array([0.5, 1, 1], np.float32)  # shading moves lightness much more than hue
     if min(skin.sum(), band.sum()) < _MIN_SAMPLES:
         return np.zeros(skin.shape, np.float32)
     colours = lab.reshape(-1, 3)
@@ -72,8 +72,8 @@ class _Mixture:
         samples = np.ascontiguousarray(samples[:: max(1, len(samples) // _MAX_SAMPLES)], np.float32)
         start = np.argsort(np.argsort(samples[:, 0])) * _CLUSTERS // len(samples)
         stop = (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 10, 0.1)
-        labels = start.astype(np.int32)[:, None]
-        labels = cv2.kmeans(samples, _CLUSTERS, labels, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)[1][:, 0]
+        first = start.astype(np.int32)[:, None]
+        labels = cv2.kmeans(samples, _CLUSTERS, first, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)[1][:, 0]
         clusters = [samples[labels == k] for k in range(_CLUSTERS) if (labels == k).sum() > 1]
         return cls(
             np.array([len(cluster) for cluster in clusters]) / sum(map(len, clusters)),
