@@ -46,7 +46,8 @@ class Terminal:
     def failed(self, photo: Path, error: SemblanceError) -> None:
         """Say why a photo became nothing."""
         self.clear()
-        self._print_error(f"semblance: {photo}: {error}\n", end="")
+        which = "" if photo.name in error.message else f"{photo}: "
+        self._print_error(f"semblance: {which}{error}\n", end="")
         if self._as_json:
             self._print_json(
                 photo=str(photo), ok=False, code=error.code, message=error.message, hint=error.hint

@@ -21,6 +21,11 @@ from semblance.core_models.reconstruction import Reconstruction
 PATIENCE = 60
 
 
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+
+
 def command(photos: list[Path], **options: Any) -> list[str]:
     values = {"photos": [str(photo) for photo in photos], **options}
     return [sys.executable, "-m", "semblance.tests.fake_face", json.dumps(values, default=str)]
