@@ -8,7 +8,7 @@ triangles are sorted by the size of their bounding boxes and every size class is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -81,23 +81,20 @@ class Soup:
 class _Edges:
     """Edge functions and nearness of n triangles, relative to each one's first pixel.
 
-    Edge function k is ``start[k] + SUBPIXELS·(dy[k]·column − dx[k]·row)``; a pixel is covered where all three
-    are negative.
+    A pixel is covered where ``start + dy·column − dx·row`` is negative for all three edges. From pixel to pixel an edge
+    function changes by multiples of SUBPIXELS, so it is kept divided by that: the floor has the same sign.
     """
 
-    start: list[Tensor]  # 3 × (n,) int32
-    dx: list[Tensor]
-    dy: list[Tensor]
+    start: Tensor  # (3, n) int32; edge k runs from corner k to corner k + 1
+    dx: Tensor
+    dy: Tensor
     nearness: Tensor  # (n,) float32, at the first pixel
-    slope: list[Tensor]  # 2 × (n,): its change with edge functions 1 and 2
+    slope: Tensor  # (2, n): its change with edge functions 0 and 2
     pixel: Tensor  # (n,) int64: the first pixel's index in the canvas
     rank: Tensor  # (n,) int32: LAST − face, so that the largest is the lowest face
 
     def __getitem__(self, index: slice | Tensor) -> _Edges:
-        start, dx, dy, slope = (
-            [part[index] for part in parts] for parts in (self.start, self.dx, self.dy, self.slope)
-        )
-        return _Edges(start, dx, dy, self.nearness[index], slope, self.pixel[index], self.rank[index])
+        return _Edges(*(getattr(self, field.name)[..., index] for field in fields(self)))
 
 
 def fragments(soup: Soup) -> Iterator[Block]:
@@ -176,50 +173,44 @@ def _tiles(soup: Soup, chosen: Tensor, box: list[Tensor], dtype: torch.dtype) ->
 
 def _touched(edges: _Edges) -> Tensor:
     """Indices of the tiles in which each edge function is negative somewhere."""
-    a, b, c = (
-        start + (_TILE - 1) * (dy.clamp(max=0) - dx.clamp(min=0))
-        for start, dx, dy in zip(edges.start, edges.dx, edges.dy, strict=True)
-    )
-    return (torch.maximum(torch.maximum(a, b), c) < 0).nonzero().squeeze(1)
+    lowest = edges.start + (_TILE - 1) * (edges.dy.clamp(max=0) - edges.dx.clamp(min=0))
+    return (lowest.amax(0) < 0).nonzero().squeeze(1)
 
 
 def _edges(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> _Edges:
     """Edge functions of chosen triangles (n,) relative to pixels (left, top), in the integer type of those."""
-    dtype, half = left.dtype, torch.iinfo(left.dtype).bits // 2
-    corners = [corner.index_select(0, chosen) for corner in soup.corners]
+    dtype = left.dtype
+    # Row by row: along the second axis look-ups are four times slower.
+    corners = torch.stack([row.index_select(0, chosen) for row in soup.corners])
     x, y = (
-        [axis.index_select(0, corner).to(dtype) - origin for corner in corners]
-        for axis, origin in zip(soup.position, (left * SUBPIXELS, top * SUBPIXELS), strict=True)
+        axis.index_select(0, corners.view(-1)).view(corners.shape).to(dtype) - origin * SUBPIXELS
+        for axis, origin in zip(soup.position, (left, top), strict=True)
     )
-    dx1, dy1, dx2, dy2 = x[0] - x[2], y[0] - y[2], x[1] - x[0], y[1] - y[0]
-    area = dx1 * dy2 - dx2 * dy1
-    # y points down, so a face that is counter-clockwise seen from outside has negative area. Edges are turned
-    # so that the inside is on one side for both windings; culled and flat triangles get zero edges, which
-    # cover nothing.
-    sign = -(area < 0).to(dtype) if soup.cull else area.sign()
-    for delta in (dx1, dy1, dx2, dy2, area):
-        delta.mul_(sign)
-    dx, dy = [-(dx1 + dx2), dx1, dx2], [-(dy1 + dy2), dy1, dy2]
-    # Edge k starts at corner k + 1 and has corner k on its negative side.
-    start = [dx[k] * y[k - 2] - dy[k] * x[k - 2] for k in range(3)]
-    nearness = [soup.nearness.index_select(0, corner) for corner in corners]
-    scale = area.clamp_(min=1).float().reciprocal_()
-    slope = [(nearness[0] - nearness[k]).mul_(scale) for k in (1, 2)]
-    first = nearness[0] + start[1].float().mul_(slope[0]) + start[2].float().mul_(slope[1])
+    dx, dy = (torch.cat([axis[1:] - axis[:-1], axis[:1] - axis[-1:]]) for axis in (x, y))
+    area = dy[0] * dx[2] - dx[0] * dy[2]
+    # y points down, so a face that is counter-clockwise seen from outside has negative area. Edges are turned so that
+    # the inside is on one side for both windings; culled and flat triangles get zero edges, which cover nothing.
+    sign = _mask(area) if soup.cull else area.sign()
+    dx, dy = dx.mul_(sign), dy.mul_(sign)
+    value = dx * y - dy * x
+
+    # Edge k over the area is the weight of corner k + 2.
+    q = soup.nearness.index_select(0, corners.view(-1)).view(corners.shape)
+    slope = (q[0] - q[1:].flip(0)).mul_(area.mul_(sign).clamp_(min=1).float().reciprocal_())
+    nearness = q[0] + value[0].float().mul_(slope[0]) + value[2].float().mul_(slope[1])
+
     # −1 on top and left edges (dy < 0, or dy = 0 and dx > 0): the pixels on them belong to the triangle.
-    start = [(s + _mask((dy[k] << half) - dx[k])) >> _BITS for k, s in enumerate(start)]
+    start = value.add_(_mask((dy << torch.iinfo(dtype).bits // 2) - dx)).bitwise_right_shift_(_BITS)
     if dtype == torch.int64:  # what is cut off lies outside the tile
-        start = [s.clamp(-_FAR, _FAR).int() for s in start]
-        dx, dy = [d.int() for d in dx], [d.int() for d in dy]
-    slope = [s * SUBPIXELS for s in slope]
-    return _Edges(start, dx, dy, first, slope, *_address(soup, chosen, left, top))
+        start, dx, dy = start.clamp(-_FAR, _FAR).int(), dx.int(), dy.int()
+    return _Edges(start, dx, dy, nearness, slope.mul_(SUBPIXELS), *_address(soup, chosen, left, top))
 
 
 def _address(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
     """Index (n,) int64 in the canvas of the pixels (left, top), and rank (n,) int32 of the triangles."""
     canvas = soup.canvas
     source = chosen if soup.source is None else soup.source.index_select(0, chosen)
-    pixel = top.long() * canvas.stride + left
+    pixel = (top * canvas.stride + left).long()
     if canvas.batch > 1:
         picture = source // canvas.n_faces
         source = source - picture * canvas.n_faces
@@ -229,19 +220,16 @@ def _address(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> tuple[Ten
 
 def _block(edges: _Edges, side: int, stride: int) -> Block:
     """Test side × side pixels of every triangle at once; triangles innermost, for straight memory."""
-    pixel, q = edges.pixel, edges.nearness
-    if side == 1:
-        values = edges.start
-    else:
+    pixel, q, value = edges.pixel, edges.nearness, edges.start
+    if side > 1:
         step = torch.arange(side, dtype=torch.int32, device=pixel.device)[:, None]
-        right, down = [dy * step for dy in edges.dy], [dx * step for dx in edges.dx]  # (side, n)
-        values = [start + right[k] - down[k][:, None] for k, start in enumerate(edges.start)]
-        q_right, q_down = (edges.slope[0] * part[1] + edges.slope[1] * part[2] for part in (right, down))
+        right, down = edges.dy[:, None] * step, edges.dx[:, None] * step  # (3, side, n)
+        value = (value[:, None] + right)[:, None] - down[:, :, None]
+        q_right, q_down = (edges.slope[0] * part[0] + edges.slope[1] * part[2] for part in (right, down))
         q = q + q_right - q_down[:, None]
         pixel = (pixel + step) + (step * stride)[:, None]
-    outermost = torch.maximum(torch.maximum(values[0], values[1]), values[2])
-    # Positive floats order like their bits. Rounding may push the plane of a sliver to 0 or below: keep it
-    # drawn.
+    outermost = torch.maximum(torch.maximum(value[0], value[1]), value[2])
+    # Positive floats order like their bits. Rounding may push the plane of a sliver to 0 or below: keep it drawn.
     return (
         pixel,
         q.clamp(min=torch.finfo(torch.float32).tiny).view(torch.int32) & _mask(outermost),
