@@ -15,7 +15,8 @@ from .reconstruction import Reconstruction
 FRAME_MARGIN = 1.25
 """Side of the face's frame in units of the longer side of the landmarks' box.
 
-The face is then as large as in the crops of Deng et al. 2019, through which Lin et al. 2020 report their numbers.
+The face is then as large as in the crops of Deng et al. 2019, through which Lin et al. 2020 report their
+numbers.
 """
 _PORTRAIT_DISTANCE = 1.5  # metres: no visible perspective distortion, as in portrait photography
 
@@ -87,10 +88,30 @@ def frame_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.n
     columns = np.clip(np.arange(x0, int(np.ceil(left + side_x)) + 1), 0, width - 1)
     rows = np.clip(np.arange(y0, int(np.ceil(top + side_y)) + 1), 0, height - 1)
     part = srgb_to_linear(reconstruction.photo_srgb[np.ix_(rows, columns)])
+    if min(side_x, side_y) >= size:
+        rows_averaged = _averaged(part, top - y0, side_y / size, size)
+        columns_averaged = _averaged(rows_averaged.swapaxes(0, 1), left - x0, side_x / size, size)
+        return columns_averaged.swapaxes(0, 1).astype(np.float32)
     box = (left - x0, top - y0, left - x0 + side_x, top - y0 + side_y)
-    method = Image.Resampling.BOX if min(side_x, side_y) >= size else Image.Resampling.BILINEAR
-    channels = [Image.fromarray(part[..., c]).resize((size, size), method, box=box) for c in range(3)]
+    channels = [
+        Image.fromarray(part[..., c]).resize((size, size), Image.Resampling.BILINEAR, box=box)
+        for c in range(3)
+    ]
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+def _averaged(image: np.ndarray, start: float, step: float, count: int) -> np.ndarray:
+    """(H, …) → (count, …) float64: exact means over intervals of `step` rows, the first of which begins at `start`.
+
+    Differences of the running integral. (Pillow's box filter weighs every row by 0 or 1, which moves edges
+    by up to half a pixel; OpenCV's begins at whole pixels.)
+    """
+    integral = np.cumsum(image, axis=0, dtype=np.float64)
+    integral = np.concatenate([np.zeros_like(integral[:1]), integral])
+    positions = start + step * np.arange(count + 1)
+    whole = np.minimum(positions.astype(np.int64), len(image) - 1)
+    fraction = (positions - whole).reshape(-1, *[1] * (image.ndim - 1))
+    return np.diff(integral[whole] + fraction * image[whole], axis=0) / step
 
 
 def inside_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.ndarray:

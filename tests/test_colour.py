@@ -19,6 +19,7 @@ def test_rises_and_is_odd(convert) -> None:
     values = np.linspace(0.0, 1.2, 2001)
     assert (np.diff(convert(values)) > 0).all()
     np.testing.assert_allclose(convert(-values), -convert(values))
+    np.testing.assert_allclose(convert(torch.from_numpy(-values)), -convert(values))
 
 
 def test_bytes_are_decoded_like_floats() -> None:

@@ -60,6 +60,25 @@ def test_ssim_follows_the_published_formula() -> None:
     assert score_pictures(first, second, centre).ssim == pytest.approx(expected, rel=1e-5)
 
 
+def test_ssim_window_is_a_gaussian_of_eleven_pixels() -> None:
+    """The same equation with population moments under the published window, at one pixel of two random pictures."""
+    random = np.random.default_rng(4)
+    photo, render = (random.uniform(0, 1, (31, 31, 3)).astype(np.float32) for _ in range(2))
+    centre = np.zeros((31, 31), bool)
+    centre[15, 15] = True
+    line = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    window = (np.outer(line, line) / line.sum() ** 2)[..., None]
+    x, y = (picture[10:21, 10:21].astype(np.float64) for picture in (photo, render))
+    mean_x, mean_y = (window * x).sum(axis=(0, 1)), (window * y).sum(axis=(0, 1))
+    variances = (window * (x - mean_x) ** 2).sum(axis=(0, 1)) + (window * (y - mean_y) ** 2).sum(axis=(0, 1))
+    covariance = (window * (x - mean_x) * (y - mean_y)).sum(axis=(0, 1))
+    c1, c2 = 0.01**2, 0.03**2
+    ssim = (
+        (2 * mean_x * mean_y + c1) * (2 * covariance + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    )
+    assert score_pictures(photo, render, centre).ssim == pytest.approx(ssim.mean(), rel=1e-6)
+
+
 def test_landmark_rms() -> None:
     detected = np.random.default_rng(2).uniform(0, 100, (478, 2)).astype(np.float32)
     detected[468], detected[473] = (30, 50), (70, 50)
@@ -96,6 +115,17 @@ def test_the_truth_scores_near_perfect(truth, size) -> None:
         assert score.psnr > 50, name
         assert score.ssim > 0.995, name
         assert score.l1 < 0.002, name
+
+
+@pytest.mark.parametrize("size", [224, 512])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_tenth_of_a_pixel_is_seen(truth, axis, size) -> None:
+    """No half pixel hides anywhere: shifting the picture either way by 0.1 px of the photo makes it worse."""
+    sharp = psnr(truth, size=size)
+    for shift in (-0.1, 0.1):
+        K = truth.K.copy()
+        K[axis, 2] += shift
+        assert psnr(dataclasses.replace(truth, K=K), size=size) < sharp - 0.3
 
 
 def test_a_smaller_stored_photo_scores_alike(truth) -> None:

@@ -45,6 +45,19 @@ def test_a_frame_of_whole_pixels_is_the_photo_itself(head) -> None:
     np.testing.assert_array_equal(linear_to_srgb_uint8(part), head.photo_srgb[60:160, 40:140])
 
 
+def test_a_frame_between_pixels_keeps_its_place(head) -> None:
+    """On a ramp of light the average over a box is the value at its centre, wherever the box begins."""
+    ramp_linear = (np.arange(320) + 0.5) / 320
+    ramp = linear_to_srgb_uint8(np.broadcast_to(ramp_linear[:, None], (400, 320, 3)))
+    sloped = dataclasses.replace(head, photo_srgb=np.ascontiguousarray(ramp))
+    frame = Frame(40.7, 60.3, 200.0)
+    part = frame_photo(sloped, frame, 50)
+    expected = (frame.left + (np.arange(50) + 0.5) * 4) / 320
+    np.testing.assert_allclose(
+        part[20].mean(axis=1), expected, atol=0.45 / 320
+    )  # a byte is worth up to 0.37 px
+
+
 def test_shrinking_averages_light_not_codes(head) -> None:
     stripes = np.zeros_like(head.photo_srgb)
     stripes[:, ::2] = 255
