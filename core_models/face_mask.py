@@ -19,8 +19,8 @@ from .skin import skin_log_odds
 # All lengths are shares of the inter-ocular distance, unless they are said to be pixels.
 _WORKING_PX = 56.0
 """Inter-ocular distance at which colours are judged, pixels."""
-_OUTLINE_PX = 256.0
-"""Largest inter-ocular distance at which the outline is drawn, pixels; beyond it is enlarged."""
+_FINEST_PX = 512.0
+"""Largest inter-ocular distance at which the mask is drawn, pixels; beyond, it is enlarged to spare memory."""
 _MARGIN = 0.5
 """Of the photo around the landmarks that is looked at."""
 _EROSION, _SOFTNESS = 0.015, 0.012
@@ -32,9 +32,10 @@ _CORE = 0.2
 _PRIOR = (0.75, 0.97, 1.0)
 """Probability of face at the outline, deep inside, and its rise per inter-ocular distance."""
 _MAX_LOG_ODDS = 3.0
-_SMOOTHING, _SMOOTHING_EPSILON = 0.05, 3e-4
-"""Radius of the guided filter, and its epsilon for a guide in CIELAB / 255."""
-_CONTRAST = (0.25, 0.75)
+_SMOOTHING, _REFINEMENT = (0.08, 6e-4), (0.05, 1e-4)
+"""Radius and epsilon (for a guide in CIELAB / 255) of the guided filters that rid the colours' verdict of speckle and
+that carry it over to the full resolution."""
+_CONTRAST = (0.35, 0.75)
 """Smoothed probabilities that become 0 and 1."""
 
 _MIDLINE = np.array([151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, *range(11, 19), 200, 199, 175])
@@ -61,11 +62,12 @@ def face_mask(photo: Photo, landmarks: np.ndarray) -> np.ndarray:
     if not srgb.size:
         return mask
     local = landmarks - [x0, y0]
-    outline = _scaled(srgb, local, min(1.0, _OUTLINE_PX / unit)).soft_outline()
+    fine = _scaled(srgb, local, min(1.0, _FINEST_PX / unit))
     judged = _scaled(srgb, local, min(1.0, _WORKING_PX / unit))
-    fit = guided_fit(judged.lab, judged.face_probability(), max(1, round(_SMOOTHING * judged.unit)), 1e-4)
-    likely = np.clip(fit.apply(_lab(srgb)), 0, 1)
-    mask[y0:y1, x0:x1] = likely * cv2.resize(outline, (srgb.shape[1], srgb.shape[0]))
+    radius, epsilon = _REFINEMENT
+    fit = guided_fit(judged.lab, judged.face_probability(), max(1, round(radius * judged.unit)), epsilon)
+    drawn = np.clip(fit.apply(fine.lab), 0, 1) * fine.soft_outline()
+    mask[y0:y1, x0:x1] = cv2.resize(drawn, (srgb.shape[1], srgb.shape[0]))
     return mask
 
 
@@ -100,9 +102,8 @@ class _Scene:
         log_odds = np.clip(log_odds, -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
         log_odds[kept] = _MAX_LOG_ODDS
         probability = (1 / (1 + np.exp(-log_odds))).astype(np.float32)
-        radius = max(1, round(_SMOOTHING * self.unit))
-        lab = self.lab
-        smooth = guided_fit(lab, probability, radius, _SMOOTHING_EPSILON).apply(lab)
+        radius, epsilon = _SMOOTHING
+        smooth = guided_fit(self.lab, probability, max(1, round(radius * self.unit)), epsilon).apply(self.lab)
         # Hair and background come in from outside; what is enclosed by skin is a mole, a shadow or glasses.
         unlike = ((smooth < 0.5) | ~outline).astype(np.uint8)
         pieces = cv2.connectedComponents(unlike)[1]

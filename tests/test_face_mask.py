@@ -1,0 +1,157 @@
+"""The mask: this face and not its surroundings, soft, in every light and tone, the same for the mirrored photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from semblance.core_models.face_mask import face_mask
+from semblance.core_models.faces import Face, find_faces
+from semblance.core_models.guided_filter import guided_fit
+from semblance.core_models.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
+from semblance.core_models.photo import Photo
+from semblance.core_models.skin import skin_log_odds
+
+ASTRONAUT = skimage.data.astronaut()
+CHEEK = (200, 125)
+"""(x, y)"""
+
+
+def photo(srgb: np.ndarray) -> Photo:
+    return Photo(np.ascontiguousarray(srgb), None, "photo.png")
+
+
+@pytest.fixture(scope="module")
+def face() -> Face:
+    return find_faces(photo(ASTRONAUT))[0]
+
+
+@pytest.fixture(scope="module")
+def mask(face: Face) -> np.ndarray:
+    return face_mask(photo(ASTRONAUT), face.landmarks)
+
+
+def oval(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    filled = np.zeros(shape[:2], np.uint8)
+    return cv2.fillPoly(filled, [np.round(landmarks[FACE_OVAL]).astype(np.int32)], (1,)) > 0
+
+
+def test_shape_range_and_softness(mask: np.ndarray) -> None:
+    assert mask.shape == ASTRONAUT.shape[:2] and mask.dtype == np.float32
+    assert mask.min() == 0 and 0.99 < mask.max() <= 1
+    soft = (mask > 0.05) & (mask < 0.95)
+    assert 0.01 < soft.sum() / (mask > 0.5).sum() < 0.25
+    assert np.abs(np.diff(mask, axis=0)).max() < 0.9
+
+
+def test_features_and_cheeks_are_in_the_rest_is_out(face: Face, mask: np.ndarray) -> None:
+    for ids in (RIGHT_EYE, LEFT_EYE, LIPS):
+        x, y = face.landmarks[ids].mean(0).astype(int)
+        assert mask[y, x] > 0.95
+    assert mask[CHEEK[1], CHEEK[0]] > 0.95
+    outside = ~cv2.dilate(oval(face.landmarks, mask.shape).astype(np.uint8), np.ones((9, 9))).astype(bool)
+    assert mask[outside].max() < 0.05
+
+
+def test_hair_over_the_forehead_is_left_out(face: Face, mask: np.ndarray) -> None:
+    """Rows 72 to 78 of the oval are fringe, of much the same hue as skin in shadow; 84 to 88 are skin."""
+    inside = oval(face.landmarks, mask.shape)
+    assert inside[72:78, 205:250].all()
+    assert mask[72:78, 205:250].mean() < 0.5
+    assert mask[84:88, 200:240].mean() > 0.97
+
+
+def test_most_of_the_oval_is_face(face: Face, mask: np.ndarray) -> None:
+    """The fringe covers about 15 % of it."""
+    assert mask[oval(face.landmarks, mask.shape)].mean() > 0.75
+
+
+@pytest.mark.parametrize("gain", [(0.12, 0.12, 0.12), (0.3, 0.22, 0.18), (1.0, 0.7, 0.45), (0.6, 0.8, 1.0)])
+def test_dark_and_tinted_faces_are_not_lost(face: Face, mask: np.ndarray, gain: tuple[float, ...]) -> None:
+    """The same picture with `gain` times the light in each channel."""
+    linear = (ASTRONAUT / 255.0) ** 2.2 * gain
+    dark = np.round(255 * linear ** (1 / 2.2)).astype(np.uint8)
+    other = face_mask(photo(dark), face.landmarks)
+    skin = mask > 0.9
+    assert (other[skin] > 0.5).mean() > 0.97
+
+
+def test_a_shadowed_side_is_kept(face: Face, mask: np.ndarray) -> None:
+    """A soft-edged shadow, a fifth of the light, on the left third of the face."""
+    x = np.arange(ASTRONAUT.shape[1])
+    light = 0.2 + 0.8 / (1 + np.exp(-(x - 212) / 3.0))
+    shadowed = np.round(255 * ((ASTRONAUT / 255.0) ** 2.2 * light[None, :, None]) ** (1 / 2.2)).astype(
+        np.uint8
+    )
+    other = face_mask(photo(shadowed), face.landmarks)
+    skin = (mask > 0.9) & (x < 205)[None]
+    assert skin.sum() > 1000 and (other[skin] > 0.5).mean() > 0.95
+
+
+def test_a_mirrored_photo_gives_the_mirrored_mask(face: Face, mask: np.ndarray) -> None:
+    mirrored = face.landmarks[MIRROR] * [-1, 1] + [ASTRONAUT.shape[1], 0]
+    other = face_mask(photo(ASTRONAUT[:, ::-1]), mirrored)[:, ::-1]
+    assert np.abs(other - mask).mean() < 0.002
+    assert np.abs(other - mask)[mask > 0.9].mean() < 0.01
+
+
+@pytest.mark.parametrize("scale", [0.4, 3.0])
+def test_size_hardly_matters(face: Face, mask: np.ndarray, scale: float) -> None:
+    size = round(512 * scale)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    other = face_mask(
+        photo(cv2.resize(ASTRONAUT, (size, size), interpolation=method)), face.landmarks * size / 512
+    )
+    assert other.shape == (size, size)
+    back = cv2.resize(other, (512, 512), interpolation=cv2.INTER_AREA)
+    inside = oval(face.landmarks, mask.shape)
+    assert np.abs(back - mask)[inside].mean() < 0.06
+
+
+def test_a_face_cut_by_the_frame(face: Face) -> None:
+    cut = 225
+    mask = face_mask(photo(ASTRONAUT[:, cut:]), face.landmarks - [cut, 0])
+    assert mask.shape == (512, 512 - cut)
+    assert mask[125, 10] > 0.9
+    far = face_mask(photo(ASTRONAUT), face.landmarks + np.array([2000, 0]))
+    assert far.max() == 0
+
+
+def test_nothing_to_compare_with_keeps_the_outline(face: Face) -> None:
+    """A photo of one colour: no model can be learnt, and the outline alone decides."""
+    mask = face_mask(photo(np.full_like(ASTRONAUT, 128)), face.landmarks)
+    assert mask[oval(face.landmarks, mask.shape)].mean() > 0.9
+
+
+def test_the_photo_is_left_alone(face: Face) -> None:
+    srgb = ASTRONAUT.copy()
+    face_mask(photo(srgb), face.landmarks)
+    np.testing.assert_array_equal(srgb, ASTRONAUT)
+
+
+def test_skin_odds_separate_two_colours_in_any_light() -> None:
+    rng = np.random.default_rng(0)
+    image = np.empty((60, 90, 3), np.float32)
+    image[:, :45], image[:, 45:] = (0.75, 0.55, 0.45), (0.25, 0.3, 0.5)
+    image += rng.normal(0, 0.02, image.shape).astype(np.float32)
+    skin, band = np.zeros((2, 60, 90), bool)
+    skin[:20, :40], band[:20, 50:] = True, True
+    image[40:, :45] *= 0.7
+    odds = skin_log_odds(image, skin, band)
+    assert (odds[:, :45] > 0).mean() > 0.99 and (odds[:, 45:] < 0).mean() > 0.99
+    np.testing.assert_array_equal(skin_log_odds(image, skin & False, band), 0)
+
+
+def test_guided_filter_keeps_edges_and_smooths_the_rest() -> None:
+    rng = np.random.default_rng(0)
+    guide = np.zeros((64, 64, 3), np.float32)
+    guide[:, 32:] = 1
+    values = guide[..., 0] + rng.normal(0, 0.2, (64, 64)).astype(np.float32)
+    fit = guided_fit(guide, values, 4, 1e-3)
+    smooth = fit.apply(guide)
+    assert np.abs(smooth - guide[..., 0]).mean() < 0.05 < np.abs(values - guide[..., 0]).mean()
+    assert smooth[:, 31].mean() < 0.1 < 0.9 < smooth[:, 32].mean()
+    enlarged = fit.apply(np.repeat(np.repeat(guide, 2, 0), 2, 1))
+    assert enlarged.shape == (128, 128) and np.abs(enlarged[::2, ::2] - smooth).mean() < 0.05
