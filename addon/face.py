@@ -147,9 +147,15 @@ def _cancel(job: Job) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt: Blender's executable replaces Python's handler by its own."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let Ctrl-C, a closed terminal and a polite kill all raise KeyboardInterrupt, so that we clean up.
+
+    Blender's executable replaces Python's own handler of Ctrl-C.
+    """
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for name, handler in before.items():
+            # None stands for a handler that is not Python's: it cannot be put back.
+            signal.signal(getattr(signal, name), handler or signal.SIG_DFL)

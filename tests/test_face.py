@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from semblance.core_models.reconstruction import Reconstruction
+from semblance.tests.blenders import CHECKS, run_python
 
 PATIENCE = 60
 
@@ -143,14 +145,15 @@ def wait_until(is_so: Any) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_keeps_finished_results_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_keeps_finished_results_and_nothing_else(tmp_path: Path, sent: str) -> None:
     process = start(
         [tmp_path / "ok.jpg", tmp_path / "slow.jpg"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     assert b"ok.blend" in process.stdout.readline()
     time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the worker, too
+    os.killpg(process.pid, getattr(signal, sent))  # a terminal sends it to the worker, too
     _, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (130, b"")
     assert names(tmp_path) == ["ok.blend", "ok_preview.png"]
@@ -166,3 +169,20 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     os.close(reader)
     assert "ok.jpg: " in shown and "%" in shown and "#" in shown
     assert shown.endswith("\r\x1b[K"), "the bar is left standing"
+
+
+@pytest.mark.slow
+def test_the_real_journey(tmp_path: Path) -> None:
+    """A real photo through the real worker: the .blend has the eyes, the keys and the camera of a face."""
+    photo = tmp_path / "astronaut.png"
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    run_python("-m", "semblance", "face", photo, "--quality", "draft", "--npz")
+    assert names(tmp_path) == ["astronaut.blend", "astronaut.npz", "astronaut.png", "astronaut_preview.png"]
+    run_python(CHECKS / "dump_blend.py", tmp_path / "astronaut.blend", tmp_path / "dump")
+    facts = json.loads((tmp_path / "dump.json").read_text("utf-8"))
+    assert facts["scene"]["size"] == [512, 512, 100]
+    assert len(facts["face"]["keys"]) == 54 and facts["face"]["keys"]["Photo expression"] == 1
+    assert {"eyeLookInLeft", "eyeLookUpRight"} <= set(facts["eyes"]["keys"]) and "jawOpen" not in facts[
+        "eyes"
+    ]["keys"]
+    assert facts["driven"] == pytest.approx(0.7)

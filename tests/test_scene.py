@@ -170,7 +170,7 @@ def test_numbers_are_custom_properties(head: Dump) -> None:
     properties = head.facts["properties"]
     assert properties["semblance_model"] == "synthetic"
     assert properties["semblance_fit_landmark_rms_percent"] == 0.75
-    assert properties["semblance_seen_share"] == pytest.approx(head.result.vertex_confidence.mean(), abs=1e-5)
+    assert properties["semblance_focal_px"] == head.result.K[0, 0]
     assert json.loads(properties["semblance_report"]) == head.result.report
 
 

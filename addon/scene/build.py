@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ...core_models.reconstruction import Reconstruction
 from .camera import camera_object
@@ -92,10 +91,9 @@ def _mesh_objects(
 
 
 def _note_numbers(face: bpy.types.Object, reconstruction: Reconstruction) -> None:
-    """Write the numbers of the result as custom properties `semblance_…` of the face."""
+    """Write the result's numbers as custom properties: `semblance_fit_rms` is `report["fit"]["rms"]`."""
     face["semblance_model"] = reconstruction.model_id
     face["semblance_regions"] = ", ".join(str(name) for name in reconstruction.region_names)
-    face["semblance_seen_share"] = float(np.mean(reconstruction.vertex_confidence))
     face["semblance_focal_px"] = float(reconstruction.K[0, 0])
     for key, value in _numbers("semblance", reconstruction.report):
         face[key] = value

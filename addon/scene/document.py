@@ -26,8 +26,8 @@ def write_document(reconstruction: Reconstruction, name: str, options: SceneOpti
     """Replace the open file by a new one that shows `reconstruction`, and save it as `path`.
 
     The view transform is Standard, so that photo light shows the photo's own colours (Blender's default, AgX, does
-    not); the render has the photo's size and camera; three lamps stand ready for scene light; the 3-D views look
-    through the camera, in Material Preview.
+    not); the render has the photo's size and camera; three lamps stand ready for scene light; the 3-D view of the
+    Layout workspace looks through the camera, in Material Preview.
 
     Raises:
         BlendFileError: `path` cannot be written. What is there then may be incomplete.
@@ -68,12 +68,11 @@ def _add_rig(face: bpy.types.Collection) -> None:
 def _show_face(face: bpy.types.Object) -> None:
     bpy.context.view_layer.objects.active = face
     face.select_set(True)
-    for screen in bpy.data.screens:
-        for area in screen.areas:
-            for space in area.spaces:
-                if space.type == "VIEW_3D":
-                    space.shading.type = "MATERIAL"
-                    space.region_3d.view_perspective = "CAMERA"
+    for area in bpy.data.screens["Layout"].areas:
+        for space in area.spaces:
+            if space.type == "VIEW_3D":
+                space.shading.type = "MATERIAL"
+                space.region_3d.view_perspective = "CAMERA"
 
 
 @contextlib.contextmanager
