@@ -15,9 +15,7 @@ from semblance.core_models.geometry.camera import (
     to_camera,
 )
 from semblance.core_models.geometry.mesh import (
-    boundary_edges,
     edges,
-    face_areas,
     face_normals,
     vertex_adjacency,
     vertex_normals,
@@ -46,7 +44,6 @@ def test_normals_point_outside() -> None:
         torch.eye(3)[[2, 2, 1, 1, 0, 0]].repeat_interleave(2, 0) * torch.tensor([-1, -1, 1, 1] * 3)[:, None]
     )
     assert torch.allclose(outward, expected)
-    assert torch.allclose(face_areas(CUBE, CUBE_FACES), torch.full((12,), 2.0))
     normals = vertex_normals(CUBE[None].repeat(2, 1, 1) * torch.tensor([1.0, 3.0])[:, None, None], CUBE_FACES)
     assert torch.allclose(normals.norm(dim=-1), torch.ones(2, 8))
     assert bool(((normals * CUBE) > 0).all())
@@ -79,8 +76,6 @@ def test_connectivity() -> None:
     found = edges(CUBE_FACES)
     assert len(found) == 18 and bool((found[:, 0] < found[:, 1]).all())
     assert len(CUBE) - len(found) + len(CUBE_FACES) == 2  # Euler
-    assert len(boundary_edges(CUBE_FACES)) == 0
-    assert sorted(boundary_edges(CUBE_FACES[1:]).tolist()) == [[0, 2], [0, 3], [2, 3]]
     neighbours, valence = vertex_adjacency(CUBE_FACES, 9)
     assert valence.tolist() == torch.bincount(found.flatten(), minlength=9).tolist()
     for vertex in range(9):

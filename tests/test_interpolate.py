@@ -155,6 +155,16 @@ def test_uv_space_reproduces_its_own_coordinates() -> None:
     assert float((found[row, column] - texel).abs().max()) < 1 / 512 / 128 * 2
 
 
+def test_one_camera_serves_a_batch_and_batches_must_agree() -> None:
+    vertices, faces = scene(2)
+    ids = rasterize(vertices, faces, K, *SIZE)
+    assert torch.equal(ids, rasterize(vertices, faces, K.repeat(2, 1, 1), *SIZE))
+    weights = barycentrics(vertices, faces, K, ids)
+    assert torch.equal(weights, barycentrics(vertices, faces, K.repeat(2, 1, 1), ids))
+    with pytest.raises(ValueError, match="3 meshes for 2 pictures"):
+        interpolate(torch.zeros(3, 18, 1), faces, ids, weights)
+
+
 def test_planes_come_first_in_memory() -> None:
     vertices, faces = scene(2)
     cameras = K.repeat(2, 1, 1)

@@ -22,11 +22,6 @@ def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return normalize(_face_cross(vertices, faces), dim=-1)
 
 
-def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Face areas (..., F), in squared units of the vertices. Differentiable except at degenerate faces."""
-    return 0.5 * torch.linalg.vector_norm(_face_cross(vertices, faces), dim=-1)
-
-
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """Unit vertex normals (..., N, 3), area-weighted; zero for vertices without faces. Differentiable."""
     cross = _face_cross(vertices, faces)
@@ -40,13 +35,6 @@ def edges(faces: Tensor) -> Tensor:
     """Undirected edges, each once: (E, 2) int64, smaller index first, in lexicographic order."""
     directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     return torch.unique(directed.sort(dim=1).values, dim=0)
-
-
-def boundary_edges(faces: Tensor) -> Tensor:
-    """Edges that belong to exactly one face: (E', 2) int64, smaller index first."""
-    directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    unique, count = torch.unique(directed.sort(dim=1).values, dim=0, return_counts=True)
-    return unique[count == 1]
 
 
 def vertex_adjacency(faces: Tensor, n_vertices: int) -> tuple[Tensor, Tensor]:

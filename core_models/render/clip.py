@@ -21,8 +21,7 @@ def homogeneous_pixels(vertices_camera: Tensor, K: Tensor) -> Tensor:
 def clip_triangles(
     points: Tensor, corners: Tensor, source: Tensor, near: float, limit: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut triangles at depth `near` and at |u|, |v| = `limit` (Sutherland and Hodgman 1974, one plane after
-    the other).
+    """Cut triangles at depth `near` and at |u|, |v| = `limit`, plane by plane (Sutherland and Hodgman 1974).
 
     Neighbours stay watertight: corners that survive keep their index, and two triangles that share a cut edge
     compute the new corner by the same arithmetic.
@@ -37,12 +36,11 @@ def clip_triangles(
     """
     finite = points.isfinite().all(0)[corners].all(0)
     corners, source = corners[:, finite], source[finite]
-    planes = [(0.0, 0.0, 1.0, near)] + [
-        (*axis, limit, 0.0) for axis in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
-    ]
-    for *normal, offset in planes:
-        distance = points.new_tensor(normal) @ points - offset
-        points, corners, source = _clip_by_plane(points, corners, source, distance)
+    points, corners, source = _clip_by_plane(points, corners, source, points[2] - near)
+    for axis in (0, 1):
+        for side in (1, -1):
+            distance = limit * points[2] + side * points[axis]
+            points, corners, source = _clip_by_plane(points, corners, source, distance)
     return points, corners, source
 
 
@@ -56,9 +54,8 @@ def _clip_by_plane(
     pieces, labels = [corners[:, whole]], [source[whole]]
     for n in (1, 2):
         chosen = n_inside == n
-        # Turn each triangle so that its odd corner, the only one inside (n = 1) or outside (n = 2), comes
-        # first.
-        odd = (inside[:, chosen] == (n == 1)).to(torch.uint8).argmax(0)
+        # Turn each triangle so that its odd corner, the only one inside (n = 1) or outside (n = 2), is first.
+        odd = (inside[:, chosen] == (n == 1)).int().argmax(0)
         turn = (odd + torch.arange(3, device=odd.device)[:, None]) % 3
         a, b, c = corners[:, chosen].gather(0, turn)
         count = points.shape[1]

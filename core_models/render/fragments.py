@@ -24,11 +24,13 @@ LAST = 0x7FFFFFFF
 
 _TILE = 8  # pixels: side of the largest dense block
 _MEDIUM = 64  # pixels: up to this extent edge functions fit 32 bits: 2·(64 + 2·8)·64·256² < 2³¹
-_HUGE = (
-    _TILE + 2
-)  # size classes: 0 nothing; 1…_TILE the box's side; _TILE + 1 medium; _HUGE too large for 32 bits
+# Size classes: 0 nothing to draw; 1…_TILE the box's side; _TILE + 1 medium; _HUGE too large for 32 bits.
+_HUGE = _TILE + 2
 _FAR = 1 << 30  # an edge function that no step within a tile changes the sign of
-_CHUNK = 1 << 17  # fragments tested at once: stays in a CPU's cache
+_CHUNK, _CHUNK_GPU = (
+    1 << 17,
+    1 << 22,
+)  # fragments tested at once: what stays in a CPU's cache, what fills a GPU
 
 Block = tuple[Tensor, Tensor, Tensor]
 """Fragments (..., n) of n triangles: pixel of the canvas, int64; bits of the nearness, int32, 0 where not
@@ -54,6 +56,11 @@ class Canvas:
     def area(self) -> int:
         """Pixels from picture to picture."""
         return (self.height + _TILE - 1) * self.stride
+
+    @property
+    def chunk(self) -> int:
+        """Fragments to test at once."""
+        return _CHUNK if self.device.type == "cpu" else _CHUNK_GPU
 
     def blank(self, dtype: torch.dtype) -> Tensor:
         """Zeros for every pixel of every picture: (batch·area,)."""
@@ -89,7 +96,7 @@ class _Edges:
     dx: Tensor
     dy: Tensor
     nearness: Tensor  # (n,) float32, at the first pixel
-    slope: Tensor  # (2, n): its change with edge functions 0 and 2
+    slope: Tensor  # (3, n): its change with the edge functions
     pixel: Tensor  # (n,) int64: the first pixel's index in the canvas
     rank: Tensor  # (n,) int32: LAST − face, so that the largest is the lowest face
 
@@ -98,16 +105,14 @@ class _Edges:
 
 
 def fragments(soup: Soup) -> Iterator[Block]:
-    """Every pixel that a triangle may cover, in blocks. Rows and columns past the picture are in the
-    margin.
-    """
+    """Every pixel that a triangle may cover, in blocks."""
     box, size = _boxes(soup)
     order, begin = _sort(size)
     small = order[begin[1] : begin[_TILE + 1]]
     edges = _edges(soup, small, box[0].index_select(0, small).int(), box[1].index_select(0, small).int())
     for side in range(1, _TILE + 1):
         start, stop = begin[side] - begin[1], begin[side + 1] - begin[1]
-        step = _CHUNK // (side * side)
+        step = soup.canvas.chunk // side**2
         for i in range(start, stop, step):
             yield _block(edges[i : min(i + step, stop)], side, soup.canvas.stride)
     for size_class, dtype in ((_TILE + 1, torch.int32), (_HUGE, torch.int64)):
@@ -117,9 +122,7 @@ def fragments(soup: Soup) -> Iterator[Block]:
 
 
 def _boxes(soup: Soup) -> tuple[list[Tensor], Tensor]:
-    """Bounding boxes in the picture: first x, first y, negated last x and y, pixels, 4 × (T,) int16; size
-    class (T,) uint8.
-    """
+    """Boxes in the picture: first x and y, negated last x and y, pixels, 4 × (T,) int16. Size class (T,) uint8."""
     # The four sides of every point's own box as 16-bit numbers in one 64-bit word: one gather and one minimum
     # a corner serve all of them.
     low, high = (soup.position + (SUBPIXELS - 1)) >> _BITS, -(soup.position >> _BITS)
@@ -143,16 +146,14 @@ def _mask(value: Tensor) -> Tensor:
 
 
 def _sort(size: Tensor) -> tuple[Tensor, list[int]]:
-    """Stable order (T,) of triangles by size class, and where in it each class begins (one more for the
-    end).
-    """
-    classes = torch.arange(_HUGE + 2, dtype=torch.uint8, device=size.device)
+    """Order (T,) of triangles by size class, stable, and where in it each class begins, and the last ends."""
     if size.device.type == "cpu":
         keys = size.numpy()
         order = np.argsort(keys, kind="stable")  # a radix sort
-        return torch.from_numpy(order), np.searchsorted(keys, classes.numpy(), sorter=order).tolist()
-    ordered, indices = torch.sort(size, stable=True)
-    return indices, torch.searchsorted(ordered, classes).tolist()
+        classes = np.arange(_HUGE + 2, dtype=np.uint8)
+        return torch.from_numpy(order), np.searchsorted(keys, classes, sorter=order).tolist()
+    ordered, indices = torch.sort(size.int(), stable=True)
+    return indices, torch.searchsorted(ordered, torch.arange(_HUGE + 2, device=size.device).int()).tolist()
 
 
 def _tiles(soup: Soup, chosen: Tensor, box: list[Tensor], dtype: torch.dtype) -> Iterator[Block]:
@@ -161,7 +162,7 @@ def _tiles(soup: Soup, chosen: Tensor, box: list[Tensor], dtype: torch.dtype) ->
     columns, rows = (-right - left) // _TILE + 1, (-bottom - top) // _TILE + 1
     end = (columns * rows).cumsum(0)
     begin = end - columns * rows
-    total, step = int(end[-1]), _CHUNK // _TILE**2
+    total, step = int(end[-1]), soup.canvas.chunk // _TILE**2
     for i in range(0, total, step):
         tile = torch.arange(i, min(i + step, total), device=end.device)
         owner = torch.searchsorted(end, tile, right=True)
@@ -194,10 +195,12 @@ def _edges(soup: Soup, chosen: Tensor, left: Tensor, top: Tensor) -> _Edges:
     dx, dy = dx.mul_(sign), dy.mul_(sign)
     value = dx * y - dy * x
 
-    # Edge k over the area is the weight of corner k + 2.
-    q = soup.nearness.index_select(0, corners.view(-1)).view(corners.shape)
-    slope = (q[0] - q[1:].flip(0)).mul_(area.mul_(sign).clamp_(min=1).float().reciprocal_())
-    nearness = q[0] + value[0].float().mul_(slope[0]) + value[2].float().mul_(slope[1])
+    # Edge k over the area is the weight of corner k + 2. Weighing what exceeds the farthest corner loses no digits in a
+    # triangle that reaches from the near plane to the horizon, and is exact where all are equal.
+    q = torch.stack([soup.nearness.index_select(0, corners[k]) for k in (2, 0, 1)])
+    farthest = torch.minimum(torch.minimum(q[0], q[1]), q[2])
+    slope = (farthest - q).mul_(area.mul_(sign).clamp_(min=1).float().reciprocal_())
+    nearness = (value * slope).sum(0).add_(farthest)
 
     # −1 on top and left edges (dy < 0, or dy = 0 and dx > 0): the pixels on them belong to the triangle.
     start = value.add_(_mask((dy << torch.iinfo(dtype).bits // 2) - dx)).bitwise_right_shift_(_BITS)
@@ -225,13 +228,9 @@ def _block(edges: _Edges, side: int, stride: int) -> Block:
         step = torch.arange(side, dtype=torch.int32, device=pixel.device)[:, None]
         right, down = edges.dy[:, None] * step, edges.dx[:, None] * step  # (3, side, n)
         value = (value[:, None] + right)[:, None] - down[:, :, None]
-        q_right, q_down = (edges.slope[0] * part[0] + edges.slope[1] * part[2] for part in (right, down))
-        q = q + q_right - q_down[:, None]
+        q = q + (edges.slope[:, None] * right).sum(0) - (edges.slope[:, None] * down).sum(0)[:, None]
         pixel = (pixel + step) + (step * stride)[:, None]
     outermost = torch.maximum(torch.maximum(value[0], value[1]), value[2])
     # Positive floats order like their bits. Rounding may push the plane of a sliver to 0 or below: keep it drawn.
-    return (
-        pixel,
-        q.clamp(min=torch.finfo(torch.float32).tiny).view(torch.int32) & _mask(outermost),
-        edges.rank,
-    )
+    bits = q.clamp(min=torch.finfo(torch.float32).tiny).view(torch.int32)
+    return pixel, bits & _mask(outermost), edges.rank

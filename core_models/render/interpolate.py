@@ -34,7 +34,7 @@ def barycentrics(vertices_camera: Tensor, faces: Tensor, K: Tensor, ids: Tensor)
     Args:
         vertices_camera: (B, N, 3), camera frame.
         faces: (F, 3) int64.
-        K: (B, 3, 3), pixels.
+        K: (B, 3, 3) or, one for all, (1, 3, 3), pixels.
         ids: (B, H, W) from `rasterize`.
 
     Returns:
@@ -65,6 +65,8 @@ def interpolate(attributes: Tensor, faces: Tensor, ids: Tensor, barycentrics: Te
         (B, H, W, C), 0 where empty. Differentiable to attributes and barycentrics, once.
     """
     batch, n_vertices, channels = attributes.shape
+    if len(ids) != batch:
+        raise ValueError(f"attributes of {batch} meshes for {len(ids)} pictures")
     pixel, corners = _covered(ids, faces, n_vertices)
     planes = attributes.permute(2, 0, 1).reshape(channels, batch * n_vertices)
     weights = barycentrics.permute(3, 0, 1, 2).flatten(1)

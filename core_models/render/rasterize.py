@@ -35,7 +35,7 @@ def rasterize(
     Args:
         vertices_camera: (B, N, 3) in the camera frame (z < 0 in front).
         faces: (F, 3) int64, counter-clockwise outside.
-        K: (B, 3, 3), pixels.
+        K: (B, 3, 3) or, one for all, (1, 3, 3), pixels.
         height, width: of the picture, below 16000.
         cull: leave out faces seen from behind.
         near: depth below which nothing is drawn; positive.
@@ -47,6 +47,7 @@ def rasterize(
     if near <= 0:
         raise ValueError(f"near must be positive, got {near}")
     with torch.no_grad():
+        K = K.expand(len(vertices_camera), 3, 3)
         # One image after the other is kinder to a CPU's cache, one flat batch to a GPU. Same ids.
         step = 1 if vertices_camera.device.type == "cpu" else len(vertices_camera)
         ids = [
@@ -127,9 +128,7 @@ def _resolve_packed(soup: Soup) -> Tensor:
 
 
 def _resolve_two_pass(soup: Soup) -> Tensor:
-    """The same ids by two 32-bit scatter-max passes, for devices whose scatter knows no 64-bit maximum
-    (MPS).
-    """
+    """The same ids by two 32-bit scatter-max passes: MPS scatters no 64-bit maximum."""
     nearest, best = soup.canvas.blank(torch.int32), soup.canvas.blank(torch.int32)
     for pixel, bits, _ in fragments(soup):
         nearest.scatter_reduce_(0, pixel.flatten(), bits.flatten(), "amax")
