@@ -53,7 +53,7 @@ def build_default_cage(seed: int = SEED) -> DefaultCage:
         albedo_fields=np.concatenate(
             [
                 albedo.random_fields(targets, cage.mirror, albedo.N_MELANIN_FIELDS),
-                albedo.random_fields(targets, cage.mirror, albedo.N_HAEMOGLOBIN_FIELDS),
+                albedo.random_fields(targets, cage.mirror, albedo.N_BLOOD_FIELDS),
             ]
         ),
         eye_rings=cage.eye_rings,

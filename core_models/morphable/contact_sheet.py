@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
+from .albedo import random_coefficients
 from .default import load_default_model
 from .model import MorphableModel
 from .neutral import rotation_y
@@ -41,33 +43,35 @@ class ContactSheet:
         model = self.model
         shape = model.shape(_one(identity, model.n_identity), _one(expression, model.n_expression))[0]
         colour = model.albedo(_one(albedo, model.n_albedo))[0]
-        views = [
-            portrait(shape, model.faces, colour, rotation_y(np.radians(yaw)), self.studio) for yaw in yaws
-        ]
-        row = np.hstack(views)
+        row = np.hstack([self.view(shape, colour, yaw) for yaw in yaws])
         cv2.putText(row, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
         return row
 
     def mean(self) -> np.ndarray:
-        """The mean in colour, and once in grey to judge the shape."""
-        grey = ContactSheet(self.model, Studio(**{**self.studio.__dict__, "size": 480}))
-        coloured = grey.person(label="mean")
-        flat = self.model.albedo_mean.clone()
-        self.model.albedo_mean.fill_(0.5)
-        plain = grey.person(label="mean, shape only")
-        self.model.albedo_mean.copy_(flat)
-        return np.vstack([coloured, plain])
+        """The mean in colour and, below, its shape alone in grey, with a close-up of the right eye and the mouth."""
+        model = self.model
+        large = ContactSheet(model, replace(self.studio, size=2 * self.studio.size))
+        grey = torch.full_like(model.albedo_mean, 0.45)
+        eye, mouth = (model.mean[model.landmark_vertices[k, 0]].tolist() for k in (468, 13))
+        rows = []
+        for colour in (model.albedo_mean, grey):
+            views = [large.view(model.mean, colour, yaw) for yaw in YAWS_DEGREES]
+            for centre, width in ((eye, 0.5), (mouth, 0.9)):
+                close = ContactSheet(model, replace(large.studio, centre=centre, width=width))
+                views.append(close.view(model.mean, colour, -15))
+            rows.append(np.hstack(views))
+        return np.vstack(rows)
 
-    def people(self, count: int = 8, seed: int = 0) -> np.ndarray:
-        """Random people from the prior."""
-        generator = torch.Generator().manual_seed(seed)
+    def view(self, vertices: torch.Tensor, colour: torch.Tensor, yaw_degrees: float) -> np.ndarray:
+        """One picture of `vertices` (N, 3) in `colour` (N, 3)."""
+        return portrait(vertices, self.model.faces, colour, rotation_y(np.radians(yaw_degrees)), self.studio)
 
-        def draw(n: int) -> torch.Tensor:
-            return torch.randn(n, generator=generator)
-
-        rows = [
-            self.person(draw(self.model.n_identity), None, draw(self.model.n_albedo)) for _ in range(count)
-        ]
+    def people(self, count: int = 12, seed: int = 0) -> np.ndarray:
+        """Random people: identity from the prior, albedo from `albedo.random_coefficients`."""
+        rng = np.random.default_rng(seed)
+        identities = torch.tensor(rng.normal(size=(count, self.model.n_identity)), dtype=torch.float32)
+        albedos = torch.tensor(random_coefficients(rng, count), dtype=torch.float32)
+        rows = [self.person(z, None, a) for z, a in zip(identities, albedos, strict=True)]
         return grid(rows, 2)
 
     def modes(self, kind: str, count: int) -> np.ndarray:
@@ -84,9 +88,8 @@ class ContactSheet:
         """Every expression at full weight; sided ones on both sides at once."""
         rows = []
         for title, names in _sides_joined(self.model.expression_names):
-            weights = sum(
-                _unit(self.model.n_expression, self.model.expression_names.index(name), 1.0) for name in names
-            )
+            weights = torch.zeros(self.model.n_expression)
+            weights[[self.model.expression_names.index(name) for name in names]] = 1.0
             rows.append(self.person(expression=weights, label=title))
         return grid(rows, 3)
 
@@ -102,12 +105,13 @@ def _unit(size: int, index: int, value: float) -> torch.Tensor:
 
 
 def _sides_joined(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """(title, names) of the pictures: left and right of a sided expression together, except jaw and mouth shifts."""
     for name in names:
-        base = name.removesuffix("Left")
-        if name.endswith("Left") and base + "Right" in names and not base in ("jaw", "mouth"):
-            yield base, [name, base + "Right"]
-        elif not (name.endswith("Right") and name.removesuffix("Right") not in ("jaw", "mouth")):
+        base = name.removesuffix("Left").removesuffix("Right")
+        if base in ("jaw", "mouth") or base == name:
             yield name, [name]
+        elif name.endswith("Left"):
+            yield base, [name, base + "Right"]
 
 
 def grid(pictures: Sequence[np.ndarray], columns: int) -> np.ndarray:

@@ -27,14 +27,14 @@ _LID_MOTIONS = {
     "eyeWide": (0.22, -0.05, 0.18, 0.0),
 }
 SIDED = (
-    ("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
-    + ("eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile")
-    + ("mouthStretch", "mouthUpperUp", "noseSneer")
+    "browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp",
+    "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile",
+    "mouthStretch", "mouthUpperUp", "noseSneer",
 )  # fmt: skip
 CENTRAL = (
-    ("browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel")
-    + ("mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower")
-    + ("mouthShrugUpper", "tongueOut")
+    "browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel",
+    "mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
+    "mouthShrugUpper", "tongueOut",
 )  # fmt: skip
 NAMES = tuple(sorted([name + side for name in SIDED for side in ("Left", "Right")] + list(CENTRAL)))
 # Mouth curves that a person's neutral face must not contain: identity is made orthogonal to them.
@@ -95,6 +95,9 @@ def _right_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
     shapes["noseSneer"] += s.push(s.bump((40, 39, 92), 7) * (1 - s.jaw), (0, 1.6, 0))
     shapes["mouthSmile"] = s.corner((-6, 5.5, -3.5), 10) + s.push(0.35 * lip_side, (-3, 1.5, -1.5))
     shapes["mouthSmile"] += s.push(s.bump((206, 205, 50), 14), (-1.2, 2.5, 1.6))
+    # Stretched lips are thinner: both red borders move towards the line between the lips.
+    shapes["mouthSmile"] += s.push(s.bump((37, 39, 40, 0), 5) * (1 - s.jaw) * side, (0, -1.8, -0.8))
+    shapes["mouthSmile"] += s.push(s.bump((84, 181, 91, 17), 5) * s.jaw * side, (0, 1.9, -0.8))
     shapes["mouthFrown"] = s.corner((-1.5, -5.5, -1.5), 10) + s.push(s.bump((204, 202), 10), (0, -1.5, 0))
     shapes["mouthDimple"] = s.corner((-4.5, 0.8, -3.0), 8)
     shapes["mouthStretch"] = s.corner((-7, -2.5, -4), 11)
@@ -153,7 +156,10 @@ def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def build_expressions(
     points: np.ndarray, faces: np.ndarray, mirror: np.ndarray, right_eye: np.ndarray
 ) -> np.ndarray:
-    """Offsets (52, 468, 3) in the order of NAMES, for symmetric `points` (468, 3) and the right eyeball's centre (3,)."""
+    """Offsets (52, 468, 3) in the order of NAMES, for symmetric `points` (468, 3).
+
+    `right_eye` (3,) is the right eyeball's centre.
+    """
     sculptor = _Sculptor(points, faces, mirror, right_eye)
     shapes = _central_shapes(sculptor)
     for name, offsets in _right_shapes(sculptor).items():

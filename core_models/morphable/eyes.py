@@ -17,6 +17,7 @@ PUPIL_RADIUS_MM = 1.9
 # The cornea's apex stands about 1.1 mm in front of the globe's sphere; softened, since lids slide over it.
 CORNEA_BULGE_MM = 0.7
 N_SEGMENTS = 32
+_RAISED_MM = 0.8
 _UV_RADIUS, _UV_MARGIN = 0.08, 0.004
 # How much the UV disc favours the front: the iris gets about the face's texel density.
 _UV_FRONT = 6.0
@@ -32,7 +33,7 @@ class Eyeballs:
 
     offsets (M, 3) mm from the centre of rotation; side (M,) 0 right, 1 left; front_radius (M,) mm from the optical axis
     at the front, ≥ RADIUS_MM behind the equator; faces (G, 3) outward; mirror (M,); polar (M,) angle from the axis;
-    azimuth (M,) about it; iris (2, 5) vertices: centre, then the four landmark points in MediaPipe's order.
+    azimuth (M,) about it, from +x.
     """
 
     offsets: np.ndarray
@@ -94,7 +95,8 @@ def eyeball_centres(points: np.ndarray, right_loop: np.ndarray, clearance: float
     inner, outer = loop[8], loop[0]
     x = (inner[0] + outer[0]) / 2
     upper, lower = loop[12], loop[4]
-    y = 0.6 * (upper[1] + lower[1]) / 2 + 0.4 * (inner[1] + outer[1]) / 2
+    # The upper lid covers more of the iris than the lower one.
+    y = 0.6 * (upper[1] + lower[1]) / 2 + 0.4 * (inner[1] + outer[1]) / 2 + _RAISED_MM
     across = ((loop[:, :2] - [x, y]) ** 2).sum(1)
     reach = (RADIUS_MM + clearance) ** 2
     near = across < reach

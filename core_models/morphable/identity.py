@@ -1,9 +1,9 @@
-"""Identity modes of the default model: a Gaussian process over the landmarks and the rim (builder only; millimetres).
+"""Identity modes of the default model: a Gaussian process over landmarks and rim (builder only; millimetres).
 
 Kernels as in Lüthi et al. 2018 (Gaussian process morphable models): smooth fields at four lengths, plus a smoothly
-varying local scale about a point inside the head, without which depth would not follow from a frontal view. Symmetric and
-antisymmetric fields are separate processes. What is not identity is removed exactly: rigid motion is projected out, and
-the process is conditioned on lips that stay together, lids that slide on the eyeballs and no share of mouth expressions.
+varying local scale about a point inside the head, without which depth would not follow from a frontal view. Symmetric
+and antisymmetric fields are separate processes. What is not identity is taken out: rigid motion is projected away, lips
+stay together, lids slide on the eyeballs, and the process is conditioned on no share of the mouth's expressive curves.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def lid_operator(
 ) -> np.ndarray:
     """(3n, 3n) matrix that takes from a field each lid margin's motion towards or away from its eyeball.
 
-    The eyeball moves with its margin's mean. The correction fades out biharmonically within 34 mm, so that lids slide on
-    the eyeball and everything else keeps its variance. `points` (468, 3), `faces` of the landmarks.
+    The eyeball moves with its margin's mean. The correction fades out within 34 mm, so that lids slide on the
+    eyeball and everything else keeps its variance. `points` (468, 3), `faces` of the landmarks.
     """
     matrix = np.eye(3 * n)
     for loop, centre in zip(loops, centres, strict=True):

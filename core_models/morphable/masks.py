@@ -14,7 +14,6 @@ from scipy.spatial import cKDTree
 from . import anatomy
 
 _NOSTRILS = ((79, 60), (309, 290))
-_BEARD_EDGE = (58, 172, 136, 150, 149, 176, 148, 152)
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Masks:
     brows: np.ndarray
     nostrils: np.ndarray
     lashes: np.ndarray
+    lid_margins: np.ndarray
     mouth: np.ndarray
     cheeks: np.ndarray
     nose: np.ndarray
@@ -50,20 +50,23 @@ def build_masks(vertices: np.ndarray, weights: sp.csr_matrix, mirror: np.ndarray
     right = _Side(vertices, weights, mirror)
     lips = right.smooth_indicator(anatomy.LIPS_RIGHT, extra=parts.mouth)
     mouth = right.smooth_indicator((), extra=parts.deep_mouth)
-    lashes = right.smooth_indicator((), extra=parts.lid_ring)
+    margins = right.smooth_indicator((), extra=parts.lid_ring)
     lips = _ramp(lips, 0.35, 0.75)
     beard = right.beard() * (1 - lips)
     return Masks(
         lips=lips,
         brows=right.brows(),
         nostrils=right.blob(_NOSTRILS[0], 2.2) + right.blob(_NOSTRILS[1], 2.2),
-        lashes=np.clip(1.2 * lashes, 0, 1),
+        lashes=np.maximum(
+            right.lashes(anatomy.UPPER_LID, 0.75), 0.45 * right.lashes(anatomy.LOWER_LID, 0.55)
+        ),
+        lid_margins=_ramp(margins, 0.1, 0.6),
         mouth=_ramp(mouth, 0.0, 0.6),
         cheeks=right.both_blobs((anatomy.CHEEK_CENTRE,), 16),
         nose=right.blob((1, 4), 9),
         under_eyes=right.both_blobs((118, 229, 230), 6),
         beard=beard,
-        moustache=right.both_blobs((167, 165, 92, 322), 7) * (1 - lips),
+        moustache=right.both_blobs((164, 167, 165, 92), 6) * (1 - lips),
     )
 
 
@@ -94,6 +97,19 @@ class _Side:
         both = [self.blob((v,), radius) for v in landmarks + partners]
         return np.max(both, axis=0)
 
+    def lashes(self, lid: tuple[int, ...], width: float) -> np.ndarray:
+        """Soft line of `width` mm along a lid's margin, fading towards the corners."""
+        ends = anatomy.EYE_CORNERS
+        right = np.array([ends[0], *lid, ends[1]])
+        return np.maximum(self._line(right, width), self._line(self.mirror[right], width))
+
+    def _line(self, landmarks: np.ndarray, width: float) -> np.ndarray:
+        knots, at = np.arange(len(landmarks)), np.linspace(0, len(landmarks) - 1, 120)
+        curve = np.stack([np.interp(at, knots, self.vertices[landmarks, k]) for k in range(3)], axis=1)
+        distance, nearest = cKDTree(curve).query(self.vertices)
+        fade = np.sin(np.pi * nearest / (len(at) - 1)) ** 0.5
+        return fade * np.exp(-(distance**2) / (2 * width**2))
+
     def brows(self) -> np.ndarray:
         lower, upper = np.array(anatomy.BROW_LOWER), np.array(anatomy.BROW_UPPER)
         one = self._brow(lower, upper)
@@ -105,11 +121,36 @@ class _Side:
         thickness = 0.42 * np.linalg.norm(self.vertices[lower] - self.vertices[upper], axis=1)
         at, knots = np.linspace(0, 4, 80), np.arange(5)
         curve = np.stack([np.interp(at, knots, spine[:, k]) for k in range(3)], axis=1)
-        width = np.interp(at, knots, thickness) * np.clip(at / 0.8, 0.3, 1)
+        width = (
+            np.interp(at, knots, thickness)
+            * np.clip(0.45 + at / 2, 0, 1)
+            * np.clip(0.75 + (4 - at) / 2, 0, 1)
+        )
         distance, nearest = cKDTree(curve).query(self.vertices)
         return _ramp(1.35 - distance / width[nearest], 0, 0.9)
 
     def beard(self) -> np.ndarray:
         """Chin, jaw and lower cheeks."""
-        near = self.both_blobs((152, 176, 150, 136, 172, 200, 208, 32, 211, 214, 210, 138), 11)
-        return _ramp(near, 0.2, 0.9)
+        around = (
+            152,
+            176,
+            149,
+            150,
+            136,
+            172,
+            58,
+            200,
+            208,
+            32,
+            211,
+            214,
+            210,
+            138,
+            135,
+            192,
+            169,
+            170,
+            202,
+            204,
+        )
+        return _ramp(self.both_blobs(around, 13), 0.15, 1.0)

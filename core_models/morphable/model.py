@@ -16,7 +16,8 @@ class ModelData:
     mean (N, 3); identity_basis (Ki, N, 3) per standard deviation; expression_basis (Ke, N, 3) at weight 1;
     albedo_mean (N, 3); albedo_basis (Ka, N, 3) per standard deviation; faces (F, 3) counter-clockwise outside;
     uv (N, 2), v up; mirror (N,) vertex → mirrored vertex; face_region (F,) index into region_names;
-    landmark_ids (L,) which of MediaPipe's 478 points, landmark_vertices (L, 3) and landmark_weights (L, 3) where they lie.
+    landmark_ids (L,) which of MediaPipe's 478 points, landmark_vertices (L, 3) and landmark_weights (L, 3) where they
+    lie.
     """
 
     model_id: str
@@ -38,7 +39,7 @@ class ModelData:
 
 
 _FLOATS = (
-    ("mean", "identity_basis", "expression_basis", "albedo_mean", "albedo_basis", "uv", "landmark_weights")
+    "mean", "identity_basis", "expression_basis", "albedo_mean", "albedo_basis", "uv", "landmark_weights",
 )  # fmt: skip
 _INTEGERS = ("faces", "mirror", "landmark_ids", "landmark_vertices")
 
@@ -103,8 +104,11 @@ class MorphableModel(nn.Module):
         )
 
     def albedo(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Vertex albedo (B, N, 3) in `albedo_space` from `coefficients` (B, Ka), clamped to [0, 1]."""
-        return (self.albedo_mean + _combine(coefficients, self.albedo_basis)).clamp(0.0, 1.0)
+        """Vertex albedo (B, N, 3) in `albedo_space` from `coefficients` (B, Ka), clamped to [0.001, 1].
+
+        The floor keeps logarithms and divisions by albedo finite; no skin reflects less.
+        """
+        return (self.albedo_mean + _combine(coefficients, self.albedo_basis)).clamp(0.001, 1.0)
 
     def landmarks(self, vertices: torch.Tensor) -> torch.Tensor:
         """Landmark positions (B, L, 3) on `vertices` (B, N, 3), in the order of `landmark_ids`."""

@@ -9,10 +9,10 @@ from .deform import interpolate_handles, mirrored
 
 # Landmarks of the upper face, cheeks and temples, which do not follow the jaw.
 _SKULL = (
-    (0, 37, 267, 39, 269, 11, 12, 72, 302, 38, 268, 164, 2, 97, 326, 98, 327, 167, 393, 165, 391, 92, 322)
-    + (13, 82, 312, 81, 311, 80, 310, 1, 4, 5, 195, 197, 6, 168, 116, 345, 117, 346, 118, 347, 119, 348)
-    + (36, 266, 205, 425, 50, 280, 123, 352, 234, 454, 93, 323, 227, 447, 127, 356, 33, 133, 362, 263)
-    + (10, 151, 9, 8, 107, 336, 70, 300, 206, 426, 203, 423, 129, 358)
+    0, 37, 267, 39, 269, 11, 12, 72, 302, 38, 268, 164, 2, 97, 326, 98, 327, 167, 393, 165, 391, 92, 322,
+    13, 82, 312, 81, 311, 80, 310, 1, 4, 5, 195, 197, 6, 168, 116, 345, 117, 346, 118, 347, 119, 348,
+    36, 266, 205, 425, 50, 280, 123, 352, 234, 454, 93, 323, 227, 447, 127, 356, 33, 133, 362, 263,
+    10, 151, 9, 8, 107, 336, 70, 300, 206, 426, 203, 423, 129, 358,
 )  # fmt: skip
 _CORNER_AREA = (61, 291, 78, 308, 62, 292, 76, 306, 57, 287, 185, 409, 184, 408, 183, 407, 191, 415)
 _CORNER_WEIGHT = 0.45
@@ -78,7 +78,7 @@ def jaw_weight(points: np.ndarray, faces: np.ndarray, mirror: np.ndarray) -> np.
 
 def _lip_weights(points: np.ndarray) -> dict[int, float]:
     """Jaw weights of the lips: an opening mouth is an oval between the corners, which follow by `_CORNER_WEIGHT`."""
-    weights = {}
+    weights: dict[int, float] = {}
     for group, middle in ((anatomy.UPPER_LIP_RED, 0.0), (anatomy.LOWER_LIP_RED, 1.0)):
         share = np.abs(points[list(group), 0]) / abs(points[_CORNER_AREA[0], 0])
         arch = np.sqrt(np.clip(1 - share**2, 0, 1))

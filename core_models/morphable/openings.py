@@ -11,33 +11,22 @@ from .deform import mirrored
 from .topology import Cage
 
 POCKET_GAP_MM = 0.5
-LID_CLEARANCE_MM = 0.9
+LID_CLEARANCE_MM = 1.05
 
 # Where the rim ends behind each point of the right half of the oval, from the top of the forehead (10) to the chin
 # (152), in millimetres from the nasion; |x|. Over the vertex, in front of the ears, behind the jaw, round the neck.
 # Drawn to head breadth 152 and nasion–vertex 105 mm (between men and women of Zhuang & Bradtmiller 2005), neck 120 mm.
-_RIM_ENDS = np.array(
-    [
-        (0, 105, -82),
-        (20, 104, -83),
-        (38, 98, -86),
-        (54, 86, -90),
-        (66, 67, -94),
-        (73, 44, -97),
-        (75.5, 20, -99),
-    ]
-    + [(75, -3, -100), (73, -23, -100), (70.5, -41, -99), (67.5, -59, -97), (64, -79, -95), (61, -101, -92)]
-    + [(58, -123, -88), (53, -141, -80), (45, -152, -71), (33, -158, -63), (18, -161, -58), (0, -162, -56)],
-    float,
-)
+_RIM_ENDS = np.array([
+    (0, 105, -82), (20, 104, -83), (38, 98, -86), (54, 86, -90), (66, 67, -94), (73, 44, -97), (75.5, 20, -99),
+    (73, -3, -100), (70.5, -23, -100), (68, -41, -99), (65.5, -59, -97), (63, -79, -95), (60.5, -101, -92),
+    (58, -123, -88), (53, -141, -80), (45, -152, -71), (33, -158, -63), (18, -161, -58), (0, -162, -56),
+])  # fmt: skip
 # Direction in which the rim arrives there: back over the skull, down along the neck.
-_RIM_ARRIVALS = np.array(
-    [(0, 0.15, -1)] * 6
-    + [(0, 0, -1)] * 4
-    + [(0, -0.1, -1), (-0.1, -0.3, -1), (-0.1, -0.7, -0.8), (0, -1, -0.5), (0, -1, -0.2)]
-    + [(0, -1, 0)] * 4,
-    float,
-)
+_RIM_ARRIVALS = np.array([
+    *[(0, 0.15, -1)] * 6, *[(0, 0, -1)] * 4,
+    (0, -0.1, -1), (-0.1, -0.3, -1), (-0.1, -0.7, -0.8), (0, -1, -0.5), (0, -1, -0.2),
+    *[(0, -1, 0)] * 4,
+])  # fmt: skip
 # Places of the rings along each meridian; the first stays close, so that the surface leaves the face smoothly.
 _RIM_STATIONS = (0.16, 0.4, 0.7, 1.0)
 

@@ -56,7 +56,7 @@ def portrait(
     rotation: np.ndarray,
     studio: Studio,
 ) -> np.ndarray:
-    """(size, size, 3) uint8 sRGB-like picture (gamma 2.2) of a head: vertices (N, 3) dm, faces (F, 3), albedo (N, 3)."""
+    """Picture (size, size, 3) uint8, gamma 2.2, of a head: vertices (N, 3) dm, faces (F, 3), albedo (N, 3)."""
     turn = torch.tensor(rotation, dtype=torch.float32)
     centre = torch.tensor(studio.centre, dtype=torch.float32)
     shift = torch.tensor([0.0, 0.0, -studio.distance]) - centre @ turn.T

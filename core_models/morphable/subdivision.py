@@ -16,8 +16,7 @@ import scipy.sparse as sp
 class EdgeTable:
     """Undirected edges of a triangle mesh.
 
-    pairs (E, 2) sorted vertex pairs; of_face (F, 3) edge of the corners (0,1), (1,2), (2,0); opposite_sum_* list, for
-    each face corner, the edge it sees; is_boundary (E,) bool.
+    pairs (E, 2) sorted vertex pairs; of_face (F, 3) edges between the corners (0,1), (1,2), (2,0); is_boundary (E,) bool.
     """
 
     pairs: np.ndarray

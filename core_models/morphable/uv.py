@@ -1,7 +1,7 @@
 """UV coordinates of the cage: one mirror-symmetric island without flips (builder only).
 
-Mean-value Tutte embedding (Floater 2003) into a convex outline, then rounds that pull large triangles tighter
-until areas follow a wish: the face large, its inside and the rim small. Convex outline and positive weights forbid flips.
+Mean-value Tutte embedding (Floater 2003) into a convex outline, then rounds that pull large triangles tighter until
+areas follow a wish: the face large, its inside and the rim small. Convex outline and positive weights forbid flips.
 """
 
 from __future__ import annotations
