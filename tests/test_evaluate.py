@@ -137,12 +137,14 @@ def test_a_run_without_a_single_success_still_reports(tmp_path, calls) -> None:
 def test_the_program_itself_is_what_run_evaluates(tmp_path) -> None:
     """The doors to the pipeline, the command's arguments and the exit code; a photo without a face fails."""
     Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
-    arguments = EvaluateArguments(
-        photos=tmp_path, out=tmp_path / "report", limit=1, size=512, quality="draft"
-    )
+    photos = tmp_path / "lists" / "two.txt"
+    photos.parent.mkdir()
+    photos.write_text("../grey.png\n../grey.png\n")
+    arguments = EvaluateArguments(photos, tmp_path / "report", limit=1, size=512, quality="draft")
     assert evaluate_command(arguments) == 1
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["settings"] == {"quality": "draft", "size": 512}
+    assert [record["photo"] for record in report["photos"]] == ["../grey.png"]
     assert "traceback" not in report["photos"][0]
     assert "face" in report["photos"][0]["failure"]
 

@@ -92,7 +92,7 @@ def run(arguments: EvaluateArguments) -> int:
     load = LoadPipeline(arguments.size, arguments.quality, arguments.device)
     workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos))
     root = arguments.photos if arguments.photos.is_dir() else arguments.photos.parent
-    named = {path.relative_to(root).as_posix(): path for path in photos}
+    named = {Path(os.path.relpath(path, root)).as_posix(): path for path in photos}
     records = evaluate(named, arguments.out, settings, load, workers)
     print((arguments.out / "report.md").read_text(encoding="utf-8").split("\nAt ")[0])
     return int(any(record["failure"] is not None for record in records))
