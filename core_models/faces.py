@@ -20,6 +20,10 @@ from .photo import Photo, PhotoError
 
 MIN_INTER_OCULAR_PX = 12.0
 """Below it a face is under 45 pixels tall: an iris covers one or two pixels and no texture can be read."""
+_SOFT_INTER_OCULAR_PX = 40.0
+"""About 110 pixels of face: below it the photo has less detail than the smallest texture (512)."""
+_UNCERTAIN = 0.015
+"""Disagreement above which the user is warned: 1 in 100 sharp portraits, most half-covered ones."""
 _DETECTION_SIDE = 1024
 """The photo is searched at this long side; the detectors look at 128 and 192 pixels of it."""
 _PADDING = 0.5
@@ -61,11 +65,35 @@ class Face:
     """x0, y0, x1, y1 around the landmarks; may reach beyond the photo."""
     index: int
     """0 is the largest face of the photo."""
+    disagreement: float = 0.0
+    """How far single answers of the network lie apart, as a share of the face's height (see `Located`)."""
 
     @property
     def inter_ocular_px(self) -> float:
         """Distance of the iris centres, pixels."""
         return inter_ocular_distance(self.landmarks)
+
+    @property
+    def height_px(self) -> float:
+        """Height of the box, pixels."""
+        return self.box[3] - self.box[1]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for the user about what to expect of this face."""
+        found = []
+        if self.inter_ocular_px < _SOFT_INTER_OCULAR_PX:
+            found.append(f"The face is only {self.height_px:.0f} pixels tall; its texture will be soft.")
+        if self.disagreement > _UNCERTAIN:
+            found.append("The face is partly hidden, turned far aside or blurred; its shape is uncertain.")
+        return tuple(found)
+
+    def place(self, photo: Photo) -> str:
+        """Where it is, in words that tell the faces of a group apart: "upper left, 120 pixels tall"."""
+        x, y = (self.box[0] + self.box[2]) / 2 / photo.width, (self.box[1] + self.box[3]) / 2 / photo.height
+        row = "upper" if y < 1 / 3 else "lower" if y > 2 / 3 else ""
+        column = "left" if x < 1 / 3 else "right" if x > 2 / 3 else "middle"
+        return f"{row} {column}, {self.height_px:.0f} pixels tall".strip()
 
 
 class FaceFinder:
@@ -102,14 +130,14 @@ class FaceFinder:
                 f"No face was found in '{photo.path}'.",
                 "Use a photo with a larger, evenly lit face that looks roughly towards the camera.",
             )
-        faces = sorted((face.landmarks for face in found), key=_area, reverse=True)
-        large = [face for face in faces if _is_large(face)]
+        found.sort(key=lambda face: _area(face.landmarks), reverse=True)
+        large = [face for face in found if _is_large(face.landmarks)]
         if not large:
             raise TooSmallFaceError(
-                f"The face in '{photo.path}' is only {_size(faces[0]):.0f} pixels tall.",
+                f"The face in '{photo.path}' is only {_size(found[0].landmarks):.0f} pixels tall.",
                 "Use a photo in which it is at least 50 pixels tall; 300 or more give a good result.",
             )
-        return [_face(landmarks, index) for index, landmarks in enumerate(large)]
+        return [_face(located, index) for index, located in enumerate(large)]
 
     def _located(self, srgb: np.ndarray) -> list[Located]:
         """Every face of the first search that shows one; else the best of the doubtful ones."""
@@ -157,10 +185,10 @@ def find_faces(photo: Photo, finder: FaceFinder | None = None) -> list[Face]:
         return own.find(photo)
 
 
-def _face(landmarks: np.ndarray, index: int) -> Face:
-    low, high = landmarks.min(0), landmarks.max(0)
+def _face(located: Located, index: int) -> Face:
+    low, high = located.landmarks.min(0), located.landmarks.max(0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Face(landmarks.astype(np.float32), box, index)
+    return Face(located.landmarks.astype(np.float32), box, index, located.disagreement)
 
 
 def _size(landmarks: np.ndarray) -> float:

@@ -180,6 +180,18 @@ def test_several_faces_largest_first_each_once(finder: FaceFinder, astronaut: Fa
     assert deviation_percent(second.landmarks, SIDE - astronaut.landmarks) < 0.3
 
 
+def test_warnings_and_places(finder: FaceFinder, astronaut: Face) -> None:
+    assert astronaut.warnings == ()
+    assert astronaut.place(photo(ASTRONAUT)) == "upper middle, 110 pixels tall"
+    x0, y0, x1, y1 = (int(value) for value in astronaut.box)
+    covered = ASTRONAUT.copy()
+    covered[(y0 + y1) // 2 : y1, x0:x1] = 40
+    (half,) = finder.find(photo(covered))
+    assert half.disagreement > 2 * astronaut.disagreement and "uncertain" in half.warnings[0]
+    small = cv2.resize(ASTRONAUT, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    assert "soft" in finder.find(photo(small))[0].warnings[0]
+
+
 # ---------------------------------------------------------------- no face
 
 
