@@ -1,9 +1,10 @@
-"""Membranes and completion: exact where the answer is known, no seams, mirrored detail where the other side was seen."""
+"""Membranes and completion: exact where the answer is known, no seams, mirrored detail where that side was seen."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from semblance.core_models.texture.atlas import build_atlas
 from semblance.core_models.texture.complete import complete_albedo, plan_completion
 from semblance.core_models.texture.images import extend

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from semblance.core_models.colour import srgb_to_linear
 from semblance.core_models.texture.atlas import build_atlas
 from semblance.core_models.texture.sampling import build_pyramid, sample_pyramid
@@ -103,12 +104,12 @@ def test_what_lies_behind_is_not_seen():
     assert share[free].min() == 1
     confidence = see_texels(surface, view, np.ones((300, 400), np.float32), ())
     assert confidence[hidden].max() == 0
-    assert confidence[free & (beyond < 0.02)].max() < 0.95
+    assert confidence[free & (beyond < 0.02)].mean() < 0.8
     assert (confidence == 1).mean() > 0.5
 
 
 def test_steep_surface_does_not_shadow_itself():
-    vertices, faces, uv = _sheet(0.0, 1.0, n=33)
+    vertices, faces, _ = _sheet(0.0, 1.0, n=33)
     tilt = np.radians(70)
     turned = vertices @ np.array(
         [[1, 0, 0], [0, np.cos(tilt), np.sin(tilt)], [0, -np.sin(tilt), np.cos(tilt)]]

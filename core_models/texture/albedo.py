@@ -15,10 +15,11 @@ from .atlas import Atlas
 
 SHADING_FLOOR = 0.12
 """Of the mean shading: below, division by it would turn noise into albedo."""
-RESIDUAL_SIGMA = 0.04
-"""Of the texture's side: the finest cast shadow that the residual follows, about 1 cm on the face."""
-RESIDUAL_SHARE = 0.75
-"""How much of the smooth, grey misfit is light; the rest, and all of its colour, is believed to be skin."""
+GREY_RESIDUAL = (0.03, 0.85)
+CHROMA_RESIDUAL = (0.06, 0.6)
+"""Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
+side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed to be
+light. Colour counts less and is smoothed more: flushed cheeks and noses are skin."""
 _RESIDUAL_LIMIT = 0.9
 """Largest |log| of the residual."""
 _SUPPORT = 0.05
@@ -39,20 +40,25 @@ def light_texels(normals: np.ndarray, sh: np.ndarray) -> np.ndarray:
 def smooth_residual(
     atlas: Atlas, appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """The factor (M, 1) by which light differs from the fitted one, smooth over the texture.
+    """The factor (M, 3) by which light differs from the fitted one, smooth over the texture.
 
-    appearance (M, 3) and explained = model albedo × fitted shading (M, 3), both linear; weights (M,): where
-    to measure it.
+    appearance (M, 3) and explained = model albedo × fitted shading (M, 3), both linear; weights (M,): where to
+    measure it.
     """
-    ratio = np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3)).mean(1)
+    ratio = np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3))
     ratio = np.clip(ratio, -2 * _RESIDUAL_LIMIT, 2 * _RESIDUAL_LIMIT)
-    sigma = RESIDUAL_SIGMA * atlas.size
-    sums = cv2.GaussianBlur(
-        atlas.image(np.stack([ratio * weights, weights], 1).astype(np.float32)), (0, 0), sigma
+    grey = ratio.mean(1, keepdims=True)
+    smooth = _smooth(atlas, grey, weights, *GREY_RESIDUAL) + _smooth(
+        atlas, ratio - grey, weights, *CHROMA_RESIDUAL
     )
-    smooth = RESIDUAL_SHARE * sums[..., 0] / (sums[..., 1] + _SUPPORT)
-    limited = _RESIDUAL_LIMIT * np.tanh(smooth / _RESIDUAL_LIMIT)
-    return np.exp(atlas.gather(limited))[:, None]
+    return np.exp(atlas.gather(_RESIDUAL_LIMIT * np.tanh(smooth / _RESIDUAL_LIMIT)))
+
+
+def _smooth(atlas: Atlas, values: np.ndarray, weights: np.ndarray, sigma: float, share: float) -> np.ndarray:
+    """`share` of the weighted average (S, S, C) of texel values (M, C) under a Gaussian of `sigma` texture sides."""
+    columns = np.concatenate([values * weights[:, None], weights[:, None]], axis=1)
+    sums = cv2.GaussianBlur(atlas.image(columns.astype(np.float32)), (0, 0), sigma * atlas.size)
+    return share * sums[..., :-1] / (sums[..., -1:] + _SUPPORT)
 
 
 def divide_out(appearance: np.ndarray, shading: np.ndarray) -> np.ndarray:

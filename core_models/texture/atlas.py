@@ -15,7 +15,7 @@ from scipy import sparse
 
 from ..render.interpolate import barycentrics_uv
 from ..render.rasterize import rasterize_uv
-from .images import sample_bilinear
+from .images import resize_map
 
 _BAND_TEXELS = 1 << 20
 
@@ -53,11 +53,9 @@ class Atlas:
         """Values (M,) or (M, C) of an image (S', S') or (S', S', C) at the texels' centres, bilinear when S'
         differs.
         """
-        if image.shape[0] == self.size:
-            return image.reshape(-1, *image.shape[2:])[self.texels]
-        rows, columns = np.divmod(self.texels, self.size)
-        scale = image.shape[0] / self.size
-        return sample_bilinear(image, (columns + 0.5) * scale, (rows + 0.5) * scale)
+        if image.shape[0] != self.size:
+            image = resize_map(image, self.size)
+        return image.reshape(-1, *image.shape[2:])[self.texels]
 
 
 def build_atlas(uv: np.ndarray, faces: np.ndarray, size: int) -> Atlas:

@@ -122,10 +122,13 @@ def bake_texture(
     light = estimate_light(mesh, plan_atlas, surface, appearance, seen)
     prior = plan_atlas.weights @ mesh.albedo(light)
     shading = estimate_shading(mesh, plan_atlas, surface, appearance, seen, light, prior)
-    images = [plan_atlas.image(values) for values in (divide_out(appearance, shading), seen, prior)]
-    plan = plan_completion(images[0], images[1], images[2], plan_atlas.covered())
+    covered = plan_atlas.covered()
+    first_albedo, seen_map, prior_map = map(
+        plan_atlas.image, (divide_out(appearance, shading), seen, prior.astype(np.float32))
+    )
+    plan = plan_completion(first_albedo, seen_map, prior_map, covered)
 
-    maps = _Maps(*(extend(plan_atlas.image(values), plan_atlas.covered()) for values in (shading, seen)))
+    maps = _Maps(extend(plan_atlas.image(shading), covered), extend(seen_map, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
     albedo = complete_albedo(plan, atlas, fine_seen)

@@ -22,9 +22,11 @@ FEATHER = (0.15, 0.65)
 """Confidence over which the seen albedo takes over from the completed one."""
 _MEMBRANE_SIZE = 256
 _PULL = 2e-4
-"""Weight of the face's mean tone against the seam's: takes over about 1/√p = 70 membrane cells from the last
+"""Weight of the face's median tone against the seam's: takes over about 1/√p = 70 membrane cells from the last
 seen one.
 """
+_USUAL = 0.35
+"""Log departure from the median tone at which a texel's say in the membranes has halved."""
 _TRUST = 0.05
 """Membrane weight of a fully seen cell against its neighbours: follows tone over 1/√w = 4 cells, not pores.
 """
@@ -77,16 +79,19 @@ def complete_albedo(plan: Completion, atlas: Atlas, seen: np.ndarray) -> np.ndar
 
 
 def _tone(difference: np.ndarray, weights: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """Membrane (S", S", 3) through a log difference (S', S', 3), pulled to its weighted mean far from every
-    value.
+    """Membrane (S", S", 3) through a log difference (S', S', 3), pulled to its median far from every value.
+
+    Values far from the median (hair, nostrils, a shadow's core) count little: they must not spread over what is unseen.
     """
+    strong = weights > 0.5
+    median = np.median(difference[strong], axis=0) if strong.any() else np.zeros(3, np.float32)
+    unusual = np.abs(difference - median).max(-1) / _USUAL
+    weights = (weights / (1 + unusual**4)).astype(np.float32)
     block = max(1, covered.shape[0] // _MEMBRANE_SIZE)
     size = covered.shape[0] // block
-    pooled = cv2.resize(weights.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-    sums = cv2.resize(
-        (difference * weights[..., None]).astype(np.float32), (size, size), interpolation=cv2.INTER_AREA
+    pooled, sums, inside = (
+        cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        for image in (weights, difference * weights[..., None], covered)
     )
     values = sums / np.maximum(pooled, 1e-6)[..., None]
-    inside = cv2.resize(covered.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) > 0
-    mean = sums.sum((0, 1)) / max(float(pooled.sum()), 1e-6)
-    return membrane(values, _TRUST * pooled, inside, mean, _PULL)
+    return membrane(values, _TRUST * pooled, inside > 0, median, _PULL)

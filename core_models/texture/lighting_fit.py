@@ -4,10 +4,10 @@ Minimises, by Levenberg–Marquardt, over samples i and channels c
 
     Σ ρ((I_ic − a_ic(β) · Y(n_i)·s_c) / σ_ic) · n_eff / n  +  |β|²  +  light priors(s)
 
-where a(β) = mean · exp(Σ β_k ℓ_k), with ℓ_k the logarithmic slope of the model's k-th albedo mode: absorption multiplies
-(Beer–Lambert), so that an albedo stays positive and no mode gains weight on dark skin. What one photo cannot tell (dark
-skin in strong light or light skin in weak light; a warm lamp or a warm skin) is settled by the priors: β is standard normal,
-the light nearly grey and about as strong as a photographer's exposure makes it.
+where a(β) = mean · exp(Σ β_k ℓ_k), with ℓ_k the logarithmic slope of the model's k-th albedo mode: absorption
+multiplies (Beer–Lambert), so that an albedo stays positive and no mode gains weight on dark skin. What one photo cannot
+tell (dark skin in strong light or light skin in weak light; a warm lamp or a warm skin) is settled by the priors: β is
+standard normal, the light nearly grey and about as strong as a photographer's exposure makes it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LEVEL_SIGMA = 0.3
 CHROMA_SIGMA = (0.18, 0.08, 0.06)
 """σ of the light's departure from grey per band, relative to band 0 of an even light of its level."""
 BAND_SIGMA = (0.3, 0.45, 0.2)
-"""σ of the bands' coefficients about a light that comes equally from everywhere, relative to its band 0: keeps the light
-positive from the sides that no visible skin faces."""
+"""σ of the bands' coefficients about a light that comes equally from everywhere, relative to its band 0: keeps the
+light positive from the sides that no visible skin faces."""
 _HIGHLIGHT, _SHADOW = 1.0, 1.5
 """Residuals in σ at which a sample's weight has halved (Cauchy): highlights sooner than shadows, for skin is glossy."""
 _TOLERANCES = (16.0, 4.0, 1.0)

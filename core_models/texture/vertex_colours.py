@@ -7,7 +7,7 @@ import numpy as np
 from .atlas import Atlas
 from .images import sample_bilinear
 
-_SHARPENING_STEPS = 2
+_SHARPENING_STEPS = 4
 """Landweber steps after the first average: each halves the blur of averaging and interpolating; more would
 ring.
 """

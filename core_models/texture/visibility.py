@@ -22,10 +22,12 @@ _MARGIN = 4.0
 _BIAS_DM = 0.004
 _MAX_SLOPE = 6.0
 """Tangent of the steepest angle for which the depth test is loosened."""
-_JUMP_DM = 0.04
-"""A step between neighbouring depth pixels that no surface seen at less than 80° makes."""
-_BEHIND_PIXELS = (1.0, 6.0)
-"""Depth-map pixels behind an outline over which confidence rises from 0 to 1: what a landmark misfit of 1 % IOD moves."""
+_JUMP_DM, _FAR_JUMP_DM = 0.04, 0.12
+"""Steps between neighbouring depth pixels: the first, no surface seen at less than 80° makes; the second is a nose before a
+cheek, not the rim of a nostril."""
+_BEHIND_PIXELS, _FAR_BEHIND_PIXELS = (0.0, 2.5), (1.0, 6.0)
+"""Depth-map pixels behind such steps over which confidence rises from 0 to 1: the farther the surfaces, the more a misfit
+of 1 % IOD moves one over the other."""
 _BEFORE_PIXELS = (0.0, 2.5)
 """The same on the outline's near side, which the photo shows up to a pixel or two."""
 _LID_PIXELS = (0.0, 2.5)
@@ -42,6 +44,8 @@ class DepthView:
     """(h, w) float32 distance along the view axis in decimetres, inf where nothing is."""
     behind: np.ndarray
     """(h, w) float32 pixels to the nearest place where something stands in front."""
+    far_behind: np.ndarray
+    """The same where it stands far in front."""
     before: np.ndarray
     """(h, w) float32 pixels to the nearest place where the surface ends before something farther, or nothing."""
     eye_inside: np.ndarray
@@ -65,10 +69,12 @@ def view_depth(vertices: np.ndarray, faces: np.ndarray, K: np.ndarray, eye_faces
     corners = np.asarray(faces)[np.maximum(visible, 0)]
     depth = np.where(visible >= 0, -(vertices[corners, 2] * weights).sum(-1), np.inf).astype(np.float32)
     is_eye = (visible >= 0) & np.asarray(eye_faces)[np.maximum(visible, 0)]
+    hidden_by = np.where(visible >= 0, depth, 0) - _nearest(depth)
     return DepthView(
         K=view_K,
         depth=depth,
-        behind=_distance(~(np.isfinite(depth) & (depth > _nearest(depth) + _JUMP_DM))),
+        behind=_distance(~(hidden_by > _JUMP_DM)),
+        far_behind=_distance(~(hidden_by > _FAR_JUMP_DM)),
         before=_distance(depth + _JUMP_DM >= _farthest(depth)),
         eye_inside=_distance(is_eye),
         eye_outside=_distance(~is_eye),
@@ -103,6 +109,7 @@ def outline_weight(view: DepthView, positions: np.ndarray, on_eye: np.ndarray) -
     columns, rows = np.clip(points[:, 0, 0], 0, width - 1), np.clip(points[:, 0, 1], 0, height - 1)
     skin = (
         smoothstep(view.behind[rows, columns], *_BEHIND_PIXELS)
+        * smoothstep(view.far_behind[rows, columns], *_FAR_BEHIND_PIXELS)
         * smoothstep(view.before[rows, columns], *_BEFORE_PIXELS)
         * smoothstep(view.eye_outside[rows, columns], *_LID_PIXELS)
     )
