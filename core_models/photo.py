@@ -26,6 +26,8 @@ MIN_SIDE = 64
 """Pixels; nothing smaller holds a face worth fitting."""
 MAX_PIXELS = 250_000_000
 """Above the largest phone sensor (200 MP); guards against files that unpack to more than memory holds."""
+MAX_BYTES = 1_000_000_000
+"""Of a file; what is larger is a film or a disk image."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _CONVERT = "Save it as JPEG or PNG and try again."
@@ -135,7 +137,7 @@ def _read(name: str) -> bytes:
         raise PhotoNotFoundError(f"'{name}' is a folder.", "Choose a photo inside it.")
     try:
         with open(name, "rb") as file:
-            data = file.read()
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise PhotoNotFoundError(f"There is no file '{name}'.", "Check the path.") from error
     except OSError as error:
@@ -143,6 +145,10 @@ def _read(name: str) -> bytes:
             f"'{name}' cannot be read ({error.strerror or error}).",
             "Check its permissions or copy it to another folder.",
         ) from error
+    if len(data) > MAX_BYTES:
+        raise PhotoSizeError(
+            f"'{name}' is larger than {MAX_BYTES / 1e9:.0f} GB.", "Choose a photo, or save it anew as JPEG."
+        )
     if not data:
         raise PhotoDamagedError(f"'{name}' is empty.", "Copy or download the photo again.")
     return data

@@ -453,6 +453,13 @@ def test_too_few_and_too_many_pixels(tmp_path: Path) -> None:
         load_photo(save(Image.new("1", (20000, 20000)), tmp_path / "b.png"))
 
 
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semblance.core_models.photo.MAX_BYTES", 1000)
+    (tmp_path / "film.jpg").write_bytes(b"\0" * 1001)
+    with pytest.raises(PhotoSizeError, match="larger than"):
+        load_photo(tmp_path / "film.jpg")
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_long_photo_is_reduced(tmp_path: Path, suffix: str) -> None:
     ramp = np.uint8(np.linspace(0, 255, 10000))[None, :, None].repeat(100, 0).repeat(3, 2)
