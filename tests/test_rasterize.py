@@ -183,6 +183,19 @@ def test_ground_through_the_near_plane_has_no_holes_and_right_ids() -> None:
     assert float((weights + depth.square()[:, None] / (512 * 30) / 2).min()) > -1e-3
 
 
+def test_depth_is_exact_far_from_a_near_corner() -> None:
+    """A floor from behind the camera to 200 away, and a slab a thousandth above it there: the slab is in front."""
+    floor = torch.tensor([[-90.0, -1, 5], [90, -1, 5], [0, -1, -200]])
+    slab = torch.tensor([[-9.0, -0.9985, -60], [9, -0.9985, -60], [9, -0.9985, -70], [-9, -0.9985, -70]])
+    faces = torch.tensor([[0, 1, 2], [3, 4, 5], [3, 5, 6]])
+    K = torch.tensor([[[900.0, 0, 100], [0, 900, 0], [0, 0, 1]]])
+    vertices = torch.cat([floor, slab])[None]
+    ids = rasterize(vertices, faces, K, 24, 200)
+    alone = rasterize(vertices, faces[1:], K, 24, 200)
+    assert int((alone >= 0).sum()) > 300
+    assert torch.equal(ids[alone >= 0], alone[alone >= 0] + 1)
+
+
 def test_vertex_behind_camera_leaves_the_visible_part() -> None:
     vertices = torch.tensor([[[-1.0, -1, -2], [1, -1, -2], [0, -1, 3]]])
     K = torch.tensor([[[20.0, 0, 16], [0, 20, 16], [0, 0, 1]]])
