@@ -13,16 +13,14 @@ from .render.interpolate import barycentrics, interpolate
 from .render.rasterize import rasterize
 from .view import LightFunction, Surface
 
-_MAP_SIZE = 384  # texels of a shadow map, which spans the head: below a millimetre each
-_DISTANCE = 20.0  # in head radii: nearly parallel light
-_TAPS = (
-    -4.0,
-    -2.0,
-    0.0,
-    2.0,
-    4.0,
-)  # texels: a grid of look-ups softens the shadow's edge to some millimetres
-_BIAS = 0.01  # decimetres: deeper than this below what the lamp sees is in shadow
+_MAP_SIZE = 384
+"""Texels of a shadow map, which spans the head: below a millimetre each."""
+_DISTANCE = 20.0
+"""Of the lamp, in head radii: nearly parallel light."""
+_TAPS = (-4.0, -2.0, 0.0, 2.0, 4.0)
+"""Texels; a grid of look-ups softens the shadow's edge to some millimetres."""
+_BIAS = 0.01
+"""Decimetres; deeper than this below what the lamp sees is in shadow."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def _unshadowed(surface: Surface, direction: torch.Tensor) -> torch.Tensor:
     for dy in _TAPS:
         for dx in _TAPS:
             bias = _BIAS + texel * (1.0 + (dx**2 + dy**2) ** 0.5) * slope
-            x, y = ((column + dx).long().clamp(0, _MAP_SIZE - 1), (row + dy).long().clamp(0, _MAP_SIZE - 1))
+            x, y = ((at + tap).long().clamp(0, _MAP_SIZE - 1) for at, tap in ((column, dx), (row, dy)))
             total += depth < depth_map[y * _MAP_SIZE + x] + bias
     return total / len(_TAPS) ** 2
 
@@ -86,8 +84,6 @@ def _depth_map(vertices: torch.Tensor, faces: torch.Tensor, K: torch.Tensor) -> 
 
 def _rotation_to_z(direction: torch.Tensor) -> torch.Tensor:
     """A rotation (3, 3) that takes a unit direction to +z."""
-    helper = (
-        torch.tensor([0.0, 1.0, 0.0]) if abs(float(direction[1])) < 0.9 else torch.tensor([1.0, 0.0, 0.0])
-    )
-    right = functional.normalize(torch.linalg.cross(helper, direction), dim=0)
+    across = [0.0, 1.0, 0.0] if abs(float(direction[1])) < 0.9 else [1.0, 0.0, 0.0]
+    right = functional.normalize(torch.linalg.cross(torch.tensor(across), direction), dim=0)
     return torch.stack([right, torch.linalg.cross(direction, right), direction])

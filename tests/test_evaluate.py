@@ -121,6 +121,15 @@ def test_nothing_is_overwritten_or_mixed(tmp_path, calls) -> None:
         run(["a.jpg"], tmp_path, calls)
 
 
+def test_a_disk_that_refuses_is_a_sentence(tmp_path, calls, monkeypatch) -> None:
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    with pytest.raises(EvaluationError, match="No space left"):
+        run(["a.jpg"], tmp_path, calls)
+
+
 def test_a_report_folder_that_cannot_be_made(tmp_path, calls) -> None:
     (tmp_path / "report").write_text("a file")
     with pytest.raises(EvaluationError, match="cannot be written"):

@@ -105,8 +105,8 @@ def evaluate(
 
     Args:
         photos: name → file.
-        out: folder, made when missing; scores that an interrupted run with equal settings left there are
-        kept. settings: what must be equal for scores to be comparable; JSON.
+        out: folder, made when missing; an interrupted run with equal settings is continued.
+        settings: what must be equal for scores to be comparable; JSON.
         load: makes what reconstructs; in every process once.
         workers: processes; with 1 the work is done in this one.
 
@@ -115,16 +115,18 @@ def evaluate(
     """
     known = _open_folder(out, settings)
     todo = [name for name in photos if name not in known]
-    with open(out / "scores.jsonl", "a", encoding="utf-8") as file:
-        for count, record in enumerate(
-            _scored(todo, photos, out, load, workers), len(photos) - len(todo) + 1
-        ):
-            known[record["photo"]] = record
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            print(f"{count}/{len(photos)} {_sentence(record)}", file=sys.stderr, flush=True)
-    records = [known[name] for name in photos]
-    write_report(out, settings, records)
+    done = len(photos) - len(todo)
+    try:
+        with open(out / "scores.jsonl", "a", encoding="utf-8") as file:
+            for count, record in enumerate(_scored(todo, photos, out, load, workers), done + 1):
+                known[record["photo"]] = record
+                file.write(json.dumps(record) + "\n")
+                file.flush()
+                print(f"{count}/{len(photos)} {_sentence(record)}", file=sys.stderr, flush=True)
+        records = [known[name] for name in photos]
+        write_report(out, settings, records)
+    except OSError as error:
+        raise _unwritable(out, error) from error
     return records
 
 
@@ -183,15 +185,20 @@ def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
             scores.write_text(json.dumps({"settings": settings}) + "\n", encoding="utf-8")
         lines = scores.read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
-        raise EvaluationError(
-            f"The report cannot be written to '{out}' ({error.strerror or error}).", "Choose another folder."
-        ) from error
-    if not lines or json.loads(lines[0]) != {"settings": settings}:
+        raise _unwritable(out, error) from error
+    if not lines or lines[0].strip() != json.dumps({"settings": settings}):
         raise EvaluationError(f"'{out}' holds an evaluation with other settings.", "Choose another folder.")
     if not lines[-1].endswith("\n"):  # killed in the middle of a line
         lines.pop()
         scores.write_text("".join(lines), encoding="utf-8")
     return {record["photo"]: record for record in map(json.loads, lines[1:])}
+
+
+def _unwritable(out: Path, error: OSError) -> EvaluationError:
+    return EvaluationError(
+        f"The report cannot be written to '{out}' ({error.strerror or error}).",
+        "Free some space or choose another folder.",
+    )
 
 
 def _scored(
