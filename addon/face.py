@@ -86,7 +86,7 @@ def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan
             job, photo, arguments, lambda event: terminal.progress(photo, event.stage, event.fraction)
         )
         terminal.progress(photo, "Blender file", 1.0)
-        written = _write_faces(photo, done.faces, arguments, plan)
+        written, notes = _write_faces(photo, done.faces, arguments, plan)
     except SemblanceError as error:
         terminal.failed(photo, error)
         return False
@@ -94,7 +94,7 @@ def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan
         terminal.failed(photo, UnexpectedError(f"An unexpected error: {error!r}."))
         traceback.print_exc()
         return False
-    terminal.finished(photo, written, time.monotonic() - start)
+    terminal.finished(photo, written, notes, time.monotonic() - start)
     return True
 
 
@@ -116,16 +116,19 @@ def _reconstruct(
 
 def _write_faces(
     photo: Path, faces: tuple[FaceFiles, ...], arguments: FaceArguments, plan: OutputPlan
-) -> list[OutputFiles]:
+) -> tuple[list[OutputFiles], list[str]]:
+    """The files of each face, and what the user should know of them."""
     # Blender's module takes a second to load; a batch of unreadable photos need not wait for it.
     from .scene.build import SceneOptions
     from .scene.document import write_document
 
     options = SceneOptions(vertex_colours=arguments.texture == "vertex")
-    written = []
+    written: list[OutputFiles] = []
+    notes: list[str] = []
     for number, face in enumerate(faces, start=1):
         files = plan.files(photo, number, len(faces))
-        blend = partial(write_document, Reconstruction.load(face.result), files.blend.stem, options)
+        reconstruction = Reconstruction.load(face.result)
+        blend = partial(write_document, reconstruction, files.blend.stem, options)
         writers: dict[Path, Callable[[Path], None]] = {files.blend: blend}
         if face.preview is not None:
             writers[files.preview] = copy_file(face.preview)
@@ -133,7 +136,18 @@ def _write_faces(
             writers[files.npz] = copy_file(face.result)
         plan.write(photo, files, writers)
         written.append(files)
-    return written
+        notes += _notes(reconstruction, arguments)
+    return written, list(dict.fromkeys(notes))
+
+
+def _notes(reconstruction: Reconstruction, arguments: FaceArguments) -> list[str]:
+    """The result's warnings, and where the photo's other faces are when one was taken unasked."""
+    notes = list(reconstruction.report.get("warnings", []))
+    places = reconstruction.report.get("faces", [])
+    if len(places) > 1 and arguments.face is None and not arguments.all_faces:
+        others = "; ".join(f"--face {number}: {place}" for number, place in enumerate(places[1:], start=2))
+        notes.append(f"The largest of {len(places)} faces was taken. Others: {others}.")
+    return notes
 
 
 def _cancel(job: Job) -> None:

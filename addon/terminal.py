@@ -33,15 +33,19 @@ class Terminal:
         if self._shows_bar:
             self._print_error("\r\x1b[K", end="")
 
-    def finished(self, photo: Path, faces: list[OutputFiles], seconds: float) -> None:
+    def finished(self, photo: Path, faces: list[OutputFiles], notes: list[str], seconds: float) -> None:
         """Say what a photo became."""
         self.clear()
         if self._as_json:
             outputs = [{key: path and str(path) for key, path in vars(files).items()} for files in faces]
-            self._print_json(photo=str(photo), ok=True, outputs=outputs, seconds=round(seconds, 2))
+            self._print_json(
+                photo=str(photo), ok=True, outputs=outputs, notes=notes, seconds=round(seconds, 2)
+            )
         else:
             blends = ", ".join(str(files.blend) for files in faces)
             self._print(f"{photo} → {blends} ({seconds:.1f} s)")
+            for note in notes:
+                self._print(f"  {note}")
 
     def failed(self, photo: Path, error: SemblanceError) -> None:
         """Say why a photo became nothing."""

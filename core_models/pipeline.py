@@ -99,11 +99,14 @@ class Pipeline:
         with clock.stage("photo"):
             photo = load_photo(path)
         with clock.stage("faces"):
-            faces = choose_faces(self._finder.find(photo), options, photo.path)
+            found = self._finder.find(photo)
+        faces = choose_faces(found, options, photo.path)
         results = []
         for done, face in enumerate(faces):
             one = _Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            results.append(reconstruct(photo, face, self.model, options, one))
+            result = reconstruct(photo, face, self.model, options, one)
+            result.report["faces"] = [each.place(photo) for each in found]
+            results.append(result)
         return results
 
 
@@ -174,7 +177,7 @@ def describe(
         "inter_ocular_px": round(face.inter_ocular_px, 2),
         "light_residual": round(texture.light_residual, 4),
         "seen_share": round(float(np.mean(texture.vertex_confidence > 0.5)), 4),
-        "warnings": list(photo.warnings),
+        "warnings": [*photo.warnings, *face.warnings],
     }
 
 
