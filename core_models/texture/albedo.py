@@ -18,8 +18,8 @@ SHADING_FLOOR = 0.12
 GREY_RESIDUAL = (0.03, 0.85)
 CHROMA_RESIDUAL = (0.06, 0.6)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
-side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed to be
-light. Colour counts less and is smoothed more: flushed cheeks and noses are skin."""
+side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed to
+be light. Colour counts less and is smoothed more: flushed cheeks and noses are skin."""
 _RESIDUAL_LIMIT = 0.9
 """Largest |log| of the residual."""
 _SUPPORT = 0.05

@@ -170,7 +170,7 @@ def estimate_light(
         surface.normals[chosen],
         seen[chosen],
         interpolate @ mesh.albedo_mean,
-        modes.reshape(len(chosen), -1, 3).transpose(1, 0, 2),
+        modes.reshape(len(chosen), len(mesh.albedo_basis), 3).transpose(1, 0, 2),
     )
 
 

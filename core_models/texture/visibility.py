@@ -23,11 +23,11 @@ _BIAS_DM = 0.004
 _MAX_SLOPE = 6.0
 """Tangent of the steepest angle for which the depth test is loosened."""
 _JUMP_DM, _FAR_JUMP_DM = 0.04, 0.12
-"""Steps between neighbouring depth pixels: the first, no surface seen at less than 80° makes; the second is a nose before a
-cheek, not the rim of a nostril."""
+"""Steps between neighbouring depth pixels: the first, no surface seen at less than 80° makes; the second is a nose before
+a cheek, not the rim of a nostril."""
 _BEHIND_PIXELS, _FAR_BEHIND_PIXELS = (0.0, 2.5), (1.0, 6.0)
-"""Depth-map pixels behind such steps over which confidence rises from 0 to 1: the farther the surfaces, the more a misfit
-of 1 % IOD moves one over the other."""
+"""Depth-map pixels behind such steps over which confidence rises from 0 to 1: the farther apart the surfaces, the more a
+misfit of 1 % IOD moves one over the other."""
 _BEFORE_PIXELS = (0.0, 2.5)
 """The same on the outline's near side, which the photo shows up to a pixel or two."""
 _LID_PIXELS = (0.0, 2.5)
