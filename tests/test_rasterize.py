@@ -184,9 +184,9 @@ def test_ground_through_the_near_plane_has_no_holes_and_right_ids() -> None:
 
 
 def test_depth_is_exact_far_from_a_near_corner() -> None:
-    """A floor from behind the camera to 200 away, and a slab a thousandth above it there: the slab is in front."""
+    """A floor from behind the camera to 200 away, and a slab a hair above it there: the slab is in front."""
     floor = torch.tensor([[-90.0, -1, 5], [90, -1, 5], [0, -1, -200]])
-    slab = torch.tensor([[-9.0, -0.9985, -60], [9, -0.9985, -60], [9, -0.9985, -70], [-9, -0.9985, -70]])
+    slab = torch.tensor([[-9.0, -0.9997, -60], [9, -0.9997, -60], [9, -0.9997, -70], [-9, -0.9997, -70]])
     faces = torch.tensor([[0, 1, 2], [3, 4, 5], [3, 5, 6]])
     K = torch.tensor([[[900.0, 0, 100], [0, 900, 0], [0, 0, 1]]])
     vertices = torch.cat([floor, slab])[None]

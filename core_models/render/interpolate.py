@@ -22,8 +22,8 @@ from .clip import homogeneous_pixels
 SLIVER = 0.05
 """Height of a triangle's picture, in pixels, below which position gradients are attenuated.
 
-Of 70 000 triangles at 224², the steepest hundredth of the vertices' gradients then holds 23 % of their sum of squares, as at
-twice the resolution, instead of 42 %. Higher bounds begin to damp ordinary triangles.
+Of 70 000 triangles at 224², the steepest hundredth of the vertices' gradients then holds 23 % of their sum of
+squares, as at twice the resolution, instead of 42 %. Higher bounds begin to damp ordinary triangles.
 """
 
 _OPPOSITE = ((1, 2), (2, 0), (0, 1))  # the two other corners of corner k, in order
