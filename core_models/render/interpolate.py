@@ -176,28 +176,35 @@ def _attenuation(x: Tensor, y: Tensor, depth: Tensor, inverse: Tensor) -> Tensor
 
 
 class _Blend(torch.autograd.Function):
-    """Σ_k weights[k] · planes[:, corners[k]] at each covered pixel: (C, M), (3, size) -> (C, size)."""
+    """Σ_k weights[k] · planes[:, corners[k]] at each covered pixel: (C, M), (3, size) -> (C, size).
+
+    Channel by channel: what is in work stays in a CPU's cache, and large pictures need little memory.
+    """
 
     @staticmethod
     def forward(ctx: Any, planes: Tensor, weights: Tensor, pixel: Tensor, corners: Tensor) -> Tensor:
         ctx.sizes = planes.shape[1], weights.shape[1]
-        values, weights = _take(planes, corners), _take(weights, pixel)
-        ctx.save_for_backward(values, weights, pixel, corners)
-        blended = values[:, 0] * weights[0]
-        for k in (1, 2):
-            blended.addcmul_(values[:, k], weights[k])
-        return _put(blended, pixel, ctx.sizes[1])
+        flat, weights = corners.view(-1), _take(weights, pixel)
+        blended, saved = planes.new_zeros(len(planes), ctx.sizes[1]), []
+        for plane, out in zip(planes, blended, strict=True):
+            value = plane.index_select(0, flat).view_as(corners)
+            out.scatter_(0, pixel, (value * weights).sum(0))
+            if ctx.needs_input_grad[1]:
+                saved.append(value)
+        ctx.save_for_backward(weights, pixel, corners, *saved)
+        return blended
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        values, weights, pixel, corners = ctx.saved_tensors
+        weights, pixel, corners, *values = ctx.saved_tensors
         n_points, size = ctx.sizes
-        to_planes, to_weights = gradient.new_zeros(len(values), n_points), torch.zeros_like(weights)
-        flat = corners.view(-1)
-        for plane, channel, value in zip(to_planes, gradient, values, strict=True):
-            channel = channel.index_select(0, pixel)
-            if ctx.needs_input_grad[0]:
-                plane.scatter_add_(0, flat, (channel * weights).view(-1))
-            to_weights.addcmul_(value, channel)
-        return to_planes, _put(to_weights, pixel, size), None, None
+        to_planes = gradient.new_zeros(len(gradient), n_points) if ctx.needs_input_grad[0] else None
+        to_weights = torch.zeros_like(weights) if ctx.needs_input_grad[1] else None
+        for channel, along in enumerate(gradient):
+            along = along.index_select(0, pixel)
+            if to_planes is not None:
+                to_planes[channel].scatter_add_(0, corners.view(-1), (along * weights).view(-1))
+            if to_weights is not None:
+                to_weights.addcmul_(values[channel], along)
+        return to_planes, None if to_weights is None else _put(to_weights, pixel, size), None, None
