@@ -25,7 +25,7 @@ _MELANIN_STD, _BLOOD_STD = 0.09, 0.10
 
 _LIP_TINT = np.array([0.80, 0.54, 0.60])
 _BROW = np.array([0.055, 0.036, 0.026])
-_BROW_COVER, _NOSTRIL_COVER, _LASH_COVER = 0.8, 0.8, 0.75
+_BROW_COVER, _NOSTRIL_COVER, _LASH_COVER = 0.7, 0.8, 0.75
 _MOUTH_INSIDE = np.array([0.16, 0.045, 0.04])
 _LID_MARGIN_TINT = np.array([1.0, 0.82, 0.80])
 
@@ -127,7 +127,7 @@ def random_coefficients(rng: np.random.Generator, count: int) -> np.ndarray:
     that belong to light skin; those are scaled with the tone here.
     """
     span = skin_span()
-    tone = skin_colour(rng.uniform(0, 1, count), rng.normal(0, 0.08, count))
+    tone = skin_colour(rng.uniform(0, 1, count), np.clip(rng.normal(0.03, 0.08, count), -0.05, 0.25))
     coefficients = rng.normal(size=(count, N_MODES))
     coefficients[:, :3] = span.coefficients(tone)
     n_skin = N_MODES - N_EYE_MODES
@@ -143,7 +143,7 @@ def _feature_modes(masks: Masks, shown: np.ndarray, tone: np.ndarray) -> list[np
         (masks.lips, -0.16 * tone * _LIP_TINT * BLOOD_DENSITY),
         (masks.lips, -0.16 * tone * _LIP_TINT * melanin_density()),
         (masks.lips, tone * _LIP_TINT * [0.05, 0.0, -0.08]),
-        (masks.brows, 0.28 * (_BROW - tone)),
+        (masks.brows, 0.15 * (_BROW - tone)),
         (masks.brows, np.array([0.040, 0.028, 0.018])),
         (masks.brows, np.array([0.018, 0.0, -0.008])),
         (shown * masks.beard, -0.14 * tone * [1.05, 1.0, 0.85]),

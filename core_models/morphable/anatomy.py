@@ -41,8 +41,7 @@ CHIN = (
 )  # fmt: skip
 
 N_LANDMARKS = 468
-NASION, GNATHION, POGONION, FOREHEAD_TOP = 168, 152, 199, 10
-NOSE_TIP, SUBNASALE = 1, 2
+NASION, GNATHION, POGONION = 168, 152, 199
 CHEEK_CENTRE = 50
 
 # Outer-canthus distance (biocular breadth): Farkas 1994 gives 91.2 ± 3.0 mm (men) and 87.8 ± 3.2 mm (women).

@@ -1,7 +1,7 @@
 """The embedded default model: `load_default_model()`.
 
-The file holds the control cage (about 750 vertices) with all its modes; Loop subdivision, eyeballs and the colours' masks
-are rebuilt when it is loaded. `python -m semblance.core_models.morphable.default --build` makes the file.
+The file holds the control cage (about 750 vertices) with all its modes; Loop subdivision, eyeballs and the colours'
+masks are rebuilt when it is loaded. `python -m semblance.core_models.morphable.default --build` makes the file.
 """
 
 from __future__ import annotations

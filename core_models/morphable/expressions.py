@@ -40,7 +40,7 @@ NAMES = tuple(sorted([name + side for name in SIDED for side in ("Left", "Right"
 # Mouth curves that a person's neutral face must not contain: identity is made orthogonal to them.
 NEVER_IDENTITY = tuple(
     name + side
-    for name in ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress")
+    for name in ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
     for side in ("Left", "Right")
 )
 

@@ -148,7 +148,10 @@ def _corrected(points: np.ndarray) -> np.ndarray:
     # The network's resting mouth smiles a little.
     corners = np.exp(-(((x - 27) / 10) ** 2)) * np.exp(-(((y - points[61, 1]) / 8) ** 2))
     wider = 0.055 * _smooth_step(x, 42, 66) + 0.02 * _smooth_step(x, 30, 55) * _smooth_step(-y, 40, 75)
-    return np.stack([points[:, 0] * (1 + wider), y - drop - thinner - 1.2 * corners, points[:, 2]], axis=1)
+    # Brows that sit lower over the eye would overhang it.
+    back = 1.2 * _smooth_step(x, 8, 20) * _smooth_step(y, 3, 14) * (1 - _smooth_step(y, 26, 44))
+    height = y - drop - thinner - 1.2 * corners
+    return np.stack([points[:, 0] * (1 + wider), height, points[:, 2] - back], axis=1)
 
 
 def _smooth_step(x: np.ndarray, low: float, high: float) -> np.ndarray:

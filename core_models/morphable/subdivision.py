@@ -16,7 +16,8 @@ import scipy.sparse as sp
 class EdgeTable:
     """Undirected edges of a triangle mesh.
 
-    pairs (E, 2) sorted vertex pairs; of_face (F, 3) edges between the corners (0,1), (1,2), (2,0); is_boundary (E,) bool.
+    pairs (E, 2) sorted vertex pairs; of_face (F, 3) edges between the corners (0,1), (1,2), (2,0);
+    is_boundary (E,) bool.
     """
 
     pairs: np.ndarray
