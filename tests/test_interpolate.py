@@ -224,5 +224,8 @@ def test_render_mesh_lights_albedo_per_vertex_and_by_texture_alike() -> None:
         assert picture.shape == (1, 32, 32, 4)
         assert torch.allclose(picture[0, 16, 16], expected, atol=1e-5)
         assert (picture[0, 2, 2] == 0).all()
+    moving = vertices.clone().requires_grad_()
+    render_mesh(moving, faces, albedo, sh, camera, 32, 32)[..., :3].square().sum().backward()
+    assert moving.grad is not None and bool(moving.grad.isfinite().all()) and bool((moving.grad != 0).any())
     flat = render_mesh(vertices, faces, albedo, None, camera, 32, 32)
     assert torch.allclose(flat[0, 16, 16, :3], torch.full((3,), 0.5))

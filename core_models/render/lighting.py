@@ -22,7 +22,7 @@ _RADIANCE_PER_IRRADIANCE = (1.0, 1.5, 4.0)
 def sh_basis(normals: Tensor) -> Tensor:
     """The nine harmonics Y at unit directions: (..., 3) -> (..., 9).
 
-    Order: 1; y, z, x; xy, yz, 3z²−1, xz, x²−y². Orthonormal over the sphere.
+    Order: 1; y, z, x; xy, yz, 3z²−1, xz, x²−y². Orthonormal over the sphere. In memory plane by plane.
     """
     x, y, z = normals.unbind(-1)
     one, linear, product = 0.5 / math.sqrt(math.pi), math.sqrt(0.75 / math.pi), 0.5 * math.sqrt(15 / math.pi)
@@ -37,9 +37,8 @@ def sh_basis(normals: Tensor) -> Tensor:
             0.25 * math.sqrt(5 / math.pi) * (3 * z * z - 1),
             product * x * z,
             0.5 * product * (x * x - y * y),
-        ],
-        dim=-1,
-    )
+        ]
+    ).movedim(0, -1)
 
 
 def shade(normals: Tensor, sh: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, normalize
+from torch.nn.functional import avg_pool2d, grid_sample
 
 from ..geometry.camera import crop_intrinsics
 from ..geometry.mesh import vertex_normals
@@ -67,7 +67,7 @@ def render_mesh(
     surface, normals = values.split([surface.shape[-1], 3], dim=-1)
     color = surface if uv is None else sample_texture(albedo_linear, surface)
     if sh is not None:
-        color = color * shade(normalize(normals, dim=-1), sh)
+        color = color * shade(_unit(normals), sh)
     covered = ids >= 0
     mean, coverage = downsample(color * covered[..., None], covered, supersample)
     return torch.cat([mean, coverage[..., None]], dim=-1)
@@ -104,6 +104,12 @@ def downsample(values: Tensor, covered: Tensor, factor: int) -> tuple[Tensor, Te
     total = avg_pool2d(values.permute(0, 3, 1, 2), factor).permute(0, 2, 3, 1)
     fraction = avg_pool2d(weight[:, None], factor)[:, 0]
     return total / fraction.clamp(min=0.5 / factor**2)[..., None], fraction
+
+
+def _unit(normals: Tensor) -> Tensor:
+    """`torch.nn.functional.normalize`, several times faster on vectors (..., 3) that lie in planes."""
+    # Clamped before the root, whose slope at the empty pixels' zeros would be infinite.
+    return normals * normals.square().sum(-1, keepdim=True).clamp(min=1e-24).rsqrt()
 
 
 def _samples(
