@@ -7,15 +7,49 @@ of the picture come this way.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 
 def homogeneous_pixels(vertices_camera: Tensor, K: Tensor) -> Tensor:
-    """(u·d, v·d, d) of camera-frame points. (B, N, 3), (B, 3, 3) -> (3, B·N), differentiable to both."""
-    x, y, z = vertices_camera.unbind(-1)
-    fx, fy, cx, cy = (K[:, i, j, None] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
-    return torch.stack([fx * x - cx * z, -fy * y - cy * z, -z]).flatten(1)
+    """(u·d, v·d, d) of camera-frame points. (B, N, 3), (B or 1, 3, 3) -> (3, B·N), differentiable to both."""
+    return _HomogeneousPixels.apply(vertices_camera, K.expand(len(vertices_camera), 3, 3))
+
+
+class _HomogeneousPixels(torch.autograd.Function):
+    """By hand: autograd's way back through the columns of a matrix takes twice the time of the way there."""
+
+    @staticmethod
+    def forward(ctx: Any, vertices: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(vertices, K)
+        x, y, z = vertices.unbind(-1)
+        fx, fy, cx, cy = _parameters(K)
+        return torch.stack([fx * x - cx * z, -fy * y - cy * z, -z]).flatten(1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        vertices, K = ctx.saved_tensors
+        along_u, along_v, along_depth = gradient.unflatten(1, vertices.shape[:2])
+        fx, fy, cx, cy = _parameters(K)
+        to_vertices = torch.empty_like(vertices)
+        torch.mul(along_u, fx, out=to_vertices[..., 0])
+        torch.mul(along_v, -fy, out=to_vertices[..., 1])
+        torch.sub(-along_depth, along_u * cx + along_v * cy, out=to_vertices[..., 2])
+        to_K = None
+        if ctx.needs_input_grad[1]:
+            x, y, z = vertices.unbind(-1)
+            to_K = torch.zeros_like(K)
+            to_K[:, 0, 0], to_K[:, 1, 1] = (along_u * x).sum(-1), -(along_v * y).sum(-1)
+            to_K[:, 0, 2], to_K[:, 1, 2] = -(along_u * z).sum(-1), -(along_v * z).sum(-1)
+        return to_vertices, to_K
+
+
+def _parameters(K: Tensor) -> tuple[Tensor, ...]:
+    """fx, fy, cx, cy, each (B, 1)."""
+    return K[:, 0, 0, None], K[:, 1, 1, None], K[:, 0, 2, None], K[:, 1, 2, None]
 
 
 def clip_triangles(
