@@ -11,6 +11,7 @@ import torch
 
 from semblance.core_models.morphable import eyes
 from semblance.core_models.morphable.albedo import random_coefficients
+from semblance.core_models.morphable.contact_sheet import ContactSheet
 from semblance.core_models.morphable.default import (
     DEFAULT_PATH,
     DefaultCage,
@@ -20,6 +21,7 @@ from semblance.core_models.morphable.default import (
 )
 from semblance.core_models.morphable.expressions import NAMES
 from semblance.core_models.morphable.model import ModelData, MorphableModel
+from semblance.core_models.morphable.portrait import Studio
 from semblance.core_models.morphable.skin import (
     ITA_CLASSES,
     lab_from_linear,
@@ -138,11 +140,11 @@ def test_mirrored_faces_are_faces(model: MorphableModel) -> None:
 def test_modes_are_symmetric_or_antisymmetric(model: MorphableModel, cage: DefaultCage) -> None:
     parity = torch.tensor(cage.parity)[:, None, None]
     mirrored = model.identity_basis[:, model.mirror] * FLIP
-    assert (model.identity_basis - parity * mirrored).abs().max() < 1e-5
+    assert (model.identity_basis - parity * mirrored).abs().max() < 1e-6
     reflected = model.albedo_basis[:, model.mirror]
     even = (model.albedo_basis - reflected).abs().amax((1, 2))
     odd = (model.albedo_basis + reflected).abs().amax((1, 2))
-    assert torch.minimum(even, odd).max() < 5e-4
+    assert torch.minimum(even, odd).max() < 1e-6
 
 
 def test_left_and_right_expressions_mirror_each_other(model: MorphableModel) -> None:
@@ -150,7 +152,7 @@ def test_left_and_right_expressions_mirror_each_other(model: MorphableModel) -> 
     for i, name in enumerate(names):
         if name.endswith("Left"):
             partner = model.expression_basis[names.index(name.removesuffix("Left") + "Right")]
-            assert (model.expression_basis[i] - partner[model.mirror] * FLIP).abs().max() < 5e-4, name
+            assert (model.expression_basis[i] - partner[model.mirror] * FLIP).abs().max() < 1e-6, name
 
 
 # UVs
@@ -329,6 +331,14 @@ def test_cage_is_the_coarse_face(model: MorphableModel, cage: DefaultCage) -> No
     fine = model.shape(torch.tensor(identity).float()[None], torch.tensor(expression).float()[None])[0]
     dense = subdivide(cage.faces, len(cage.mean), 3).matrix @ coarse
     np.testing.assert_allclose(fine[: len(dense)], dense, atol=1e-4)
+
+
+def test_contact_sheet_rows_show_a_head(model: MorphableModel) -> None:
+    sheet = ContactSheet(model, Studio(size=48, width=2.9))
+    row = sheet.person(label="")
+    assert row.shape == (48, 144, 3)
+    background = row[0, 0].astype(int)
+    assert (np.abs(row - background).max(2) > 20).mean() > 0.15
 
 
 @pytest.mark.slow

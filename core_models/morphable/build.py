@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from . import albedo, anatomy, expressions, uv
 from .default import LEVELS, REGIONS, DefaultCage
+from .deform import mirrored
 from .facemesh import INPUT_SIZE, FaceMeshNetwork, tesselation_edges
 from .identity import identity_modes, lid_operator, mouth_shape_rows, seal_operator
 from .mean import build_mean
@@ -40,10 +41,12 @@ def build_default_cage(seed: int = SEED) -> DefaultCage:
     shapes = expressions.build_expressions(points, landmark_faces, mirror, eye_centres[0])
     modes, eye_modes, parity = _identity(targets, eye_centres, shapes, cage)
     moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
+    moved = _as_control(moved, surface, cage)
+    modes = _as_control(modes, surface, cage)
     return DefaultCage(
         mean=(control - origin) / _MM_PER_DM,
-        identity=_as_control(modes, surface, cage) / _MM_PER_DM,
-        expression=_as_control(moved, surface, cage) / _MM_PER_DM,
+        identity=_symmetric_pairs(modes, modes * parity[:, None, None], cage.mirror) / _MM_PER_DM,
+        expression=_symmetric_pairs(moved, moved[expressions.PARTNER], cage.mirror) / _MM_PER_DM,
         faces=cage.faces,
         face_region=region,
         uv=uv.face_uv(targets, cage),
@@ -69,6 +72,11 @@ def _as_control(fields_mm: np.ndarray, surface: sp.csr_matrix, cage: Cage) -> np
     return np.moveaxis(control, -1, 0)
 
 
+def _symmetric_pairs(fields_mm: np.ndarray, partners: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """`fields_mm` (K, N, 3) averaged with their `partners`' mirror images: float16 then rounds alike."""
+    return (fields_mm + np.stack([mirrored(partner, mirror) for partner in partners])) / 2
+
+
 def cage_regions(cage: Cage) -> np.ndarray:
     """Region (F,) of each cage triangle, an index into REGIONS."""
     region = np.zeros(len(cage.faces), np.int64)
@@ -90,26 +98,36 @@ def _identity(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Modes (80, N, 3) mm on the whole cage, eyeball motions (80, 2, 3) mm, parity (80,)."""
     n = anatomy.N_LANDMARKS
-    rim = cage.rim_rings.ravel()
-    used = np.concatenate([np.arange(n), rim])
-    place = np.full(cage.n_vertices, -1)
-    place[used] = np.arange(len(used))
-    points, landmarks = targets[used], targets[:n]
-    faces = cage.faces[(cage.faces < n).all(1)]
-    lids = lid_operator(landmarks, faces, cage.eye_loops, eye_centres, len(used))
-    operator = np.kron(seal_operator(len(used)), np.eye(3)) @ lids
+    landmarks, faces = targets[:n], cage.faces[(cage.faces < n).all(1)]
+    lids = lid_operator(landmarks, faces, cage.eye_loops, eye_centres)
+    operator = np.kron(seal_operator(n), np.eye(3)) @ lids
     curves = shapes[[expressions.NAMES.index(name) for name in expressions.NEVER_IDENTITY]]
-    excluded = mouth_shape_rows(landmarks, curves, len(used))
-    found = identity_modes(points, place[cage.mirror[used]], operator, excluded)
+    found = identity_modes(landmarks, cage.mirror[:n], operator, mouth_shape_rows(landmarks, curves))
     modes = np.zeros((len(found.modes), cage.n_vertices, 3))
-    modes[:, used] = found.modes
+    modes[:, :n] = found.modes
     eye_motion = modes[:, cage.eye_loops].mean(2)
     for side in range(2):
         modes[:, cage.eye_rings[side, 0]] = modes[:, cage.eye_loops[side]]
         behind = np.append(cage.eye_rings[side, 1:].ravel(), cage.eye_centres[side])
         modes[:, behind] = eye_motion[:, None, side]
     modes[:, cage.mouth_rings] = modes[:, None, cage.mouth_loop]
+    modes[:, cage.rim_rings] = _rim_motion(targets, found.modes, cage)
     return modes, eye_motion, found.parity
+
+
+def _rim_motion(targets: np.ndarray, modes: np.ndarray, cage: Cage) -> np.ndarray:
+    """Offsets (K, 4, 36, 3) of the rim: the affine part of each mode (K, 468, 3), the rest of the oval's fading out.
+
+    A random field would dent the skull, where no landmark tells how heads vary.
+    """
+    design = np.concatenate([np.ones((len(targets), 1)), targets], axis=1)
+    # Not extrapolated: behind the ears and over the hairline the face's slopes say nothing.
+    design[:, 2:] = np.clip(design[:, 2:], [-130, -80], [60, np.inf])
+    fit = np.linalg.pinv(design[: anatomy.N_LANDMARKS]) @ modes
+    affine = design @ fit
+    rest = modes[:, cage.oval] - affine[:, cage.oval]
+    fading = np.array([0.8, 0.45, 0.15, 0.0])[:, None, None]
+    return affine[:, cage.rim_rings] + fading * rest[:, None]
 
 
 def _spread_expression(offsets: np.ndarray, cage: Cage) -> np.ndarray:

@@ -37,6 +37,10 @@ CENTRAL = (
     "mouthShrugUpper", "tongueOut",
 )  # fmt: skip
 NAMES = tuple(sorted([name + side for name in SIDED for side in ("Left", "Right")] + list(CENTRAL)))
+# Index of the mirror image of each expression.
+PARTNER = [
+    NAMES.index(name.replace("Left", "*").replace("Right", "Left").replace("*", "Right")) for name in NAMES
+]
 # Mouth curves that a person's neutral face must not contain: identity is made orthogonal to them.
 NEVER_IDENTITY = tuple(
     name + side

@@ -1,4 +1,4 @@
-"""Identity modes of the default model: a Gaussian process over landmarks and rim (builder only; millimetres).
+"""Identity modes of the default model: a Gaussian process over the landmarks (builder only; millimetres).
 
 Kernels as in Lüthi et al. 2018 (Gaussian process morphable models): smooth fields at four lengths, plus a smoothly
 varying local scale about a point inside the head, without which depth would not follow from a frontal view. Symmetric
@@ -25,7 +25,6 @@ _SCALE_LENGTH_MM, _SCALE_STD = 50.0, 0.06
 _SCALE_CENTRE = np.array([0.0, -35.0, -90.0])
 _LIP_REACH_MM, _LIP_STRETCH_STD = 11.0, 0.28
 _ASYMMETRY = 0.3
-_RIM_WEIGHT = 0.15
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -94,14 +93,13 @@ def seal_operator(n: int) -> np.ndarray:
     return matrix
 
 
-def lid_operator(
-    points: np.ndarray, faces: np.ndarray, loops: np.ndarray, centres: np.ndarray, n: int
-) -> np.ndarray:
+def lid_operator(points: np.ndarray, faces: np.ndarray, loops: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(3n, 3n) matrix that takes from a field each lid margin's motion towards or away from its eyeball.
 
     The eyeball moves with its margin's mean. The correction fades out within 34 mm, so that lids slide on the
-    eyeball and everything else keeps its variance. `points` (468, 3), `faces` of the landmarks.
+    eyeball and everything else keeps its variance. `points` (n, 3), their `faces`.
     """
+    n = len(points)
     matrix = np.eye(3 * n)
     for loop, centre in zip(loops, centres, strict=True):
         outward = points[loop] - centre
@@ -114,12 +112,12 @@ def lid_operator(
         radial[:, loop] -= outward[:, None] / len(loop)
         radial[np.arange(len(loop)), loop] += outward
         push = np.einsum("vl,la->val", spread, outward).reshape(-1, len(loop))
-        matrix[: len(push)] -= push @ radial.reshape(len(loop), -1)
+        matrix -= push @ radial.reshape(len(loop), -1)
     return matrix
 
 
-def mouth_shape_rows(points: np.ndarray, shapes: np.ndarray, n: int) -> np.ndarray:
-    """Rows (E, 3n): how much of each expression (E, 468, 3) a field holds around the mouth.
+def mouth_shape_rows(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Rows (E, 3n): how much of each expression (E, n, 3) a field holds around the mouth.
 
     Where the mouth sits, how wide, thick and deep it is belongs to identity; how it curves belongs to expression.
     """
@@ -128,32 +126,25 @@ def mouth_shape_rows(points: np.ndarray, shapes: np.ndarray, n: int) -> np.ndarr
     thickness = lip_thickness_fields(points).reshape(2, -1, 3)[..., 1].T
     free = np.concatenate([np.ones((len(points), 1)), points - centre, thickness], axis=1)
     fit = np.linalg.solve(free.T @ (weight[:, None] * free), free.T * weight)
-    rows = np.zeros((len(shapes), n, 3))
-    rows[:, : len(points)] = weight[:, None] * (shapes - free @ (fit @ shapes))
-    return rows.reshape(len(shapes), -1)
+    return (weight[:, None] * (shapes - free @ (fit @ shapes))).reshape(len(shapes), -1)
 
 
 def identity_modes(
     points: np.ndarray, mirror: np.ndarray, operator: np.ndarray, excluded: np.ndarray
 ) -> IdentityModes:
-    """The `N_MODES` strongest modes at `points` (n, 3), landmarks first.
+    """The `N_MODES` strongest modes at the landmarks `points` (n, 3) with their `mirror` (n,).
 
     Fields pass through `operator` (3n, 3n) and none of them changes `excluded` (E, 3n).
     """
-    landmark = np.arange(len(points)) < anatomy.N_LANDMARKS
-    weight = np.repeat(np.where(landmark, 1.0, _RIM_WEIGHT), 3)
-    seen = np.repeat(landmark, 3).astype(float)
     full, rigid = operator @ covariance(points) @ operator.T, rigid_fields(points)
     found = []
     for parity, amplitude in ((1, 1.0), (-1, _ASYMMETRY)):
         basis = parity_basis(mirror, parity)
-        kernel = amplitude**2 * basis.T @ full @ basis
-        kernel = _without(kernel, basis.T @ rigid, basis.T @ (seen[:, None] * rigid))
+        kernel = _without(amplitude**2 * basis.T @ full @ basis, basis.T @ rigid)
         kernel = _conditioned(kernel, excluded @ basis)
-        root = np.sqrt((basis**2).T @ weight)
         size = len(kernel)
-        values, vectors = eigh(root[:, None] * kernel * root, subset_by_index=[size - N_MODES, size - 1])
-        modes = basis @ with_fixed_sign(vectors / root[:, None] * np.sqrt(np.maximum(values, 0)))
+        values, vectors = eigh(kernel, subset_by_index=[size - N_MODES, size - 1])
+        modes = basis @ with_fixed_sign(vectors * np.sqrt(np.maximum(values, 0)))
         found += [(value, modes[:, k].reshape(-1, 3), parity) for k, value in enumerate(values)]
     found.sort(key=lambda item: -item[0])
     chosen = found[:N_MODES]
@@ -166,11 +157,11 @@ def with_fixed_sign(vectors: np.ndarray) -> np.ndarray:
     return vectors * np.sign(largest)
 
 
-def _without(kernel: np.ndarray, fields: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Covariance after removing the least-squares share of `fields` (m, 6) under weights from every sample."""
-    used = np.linalg.norm(fields, axis=0) > 1e-6 * len(fields) ** 0.5
-    fields, weighted = fields[:, used], weighted[:, used]
-    keep = np.eye(len(kernel)) - fields @ np.linalg.solve(weighted.T @ fields, weighted.T)
+def _without(kernel: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Covariance after removing the least-squares share of `fields` (m, 6) from every sample."""
+    orthonormal, sizes, _ = np.linalg.svd(fields, full_matrices=False)
+    orthonormal = orthonormal[:, sizes > 1e-9 * sizes.max()]
+    keep = np.eye(len(kernel)) - orthonormal @ orthonormal.T
     return keep @ kernel @ keep.T
 
 
