@@ -290,6 +290,19 @@ def test_precision_of_the_input_is_kept() -> None:
     assert rasterize(vertices, faces, PIXELS, 32, 32).dtype == torch.int32
 
 
+def test_ids_may_be_saved_by_autograd() -> None:
+    uv = torch.tensor([[0.0, 0], [1, 0], [1, 1]])
+    values = torch.rand(2, requires_grad=True)
+    position, faces = soup(9, 20, 20.0, (16, 16))
+    for ids in (
+        rasterize_uv(uv, torch.tensor([[0, 1, 2]]), 8),
+        rasterize(at_pixels(position), faces, PIXELS, 16, 16),
+    ):
+        values[ids.clamp(-1, 0) + 1].sum().backward()
+        assert not ids.is_inference()
+    assert values.grad is not None and bool((values.grad > 0).all())
+
+
 def test_bad_arguments_and_empty_input() -> None:
     vertices, faces = torch.zeros(1, 3, 3) - 1, torch.tensor([[0, 1, 2]])
     for size in ((0, 8), (8, 16000)):

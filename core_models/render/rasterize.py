@@ -46,7 +46,7 @@ def rasterize(
     _check_size(height, width)
     if near <= 0:
         raise ValueError(f"near must be positive, got {near}")
-    with torch.no_grad():
+    with torch.inference_mode():
         K = K.expand(len(vertices_camera), 3, 3)
         # One image after the other is kinder to a CPU's cache, one flat batch to a GPU. Same ids.
         step = 1 if vertices_camera.device.type == "cpu" else len(vertices_camera)
@@ -54,7 +54,7 @@ def rasterize(
             _rasterize_flat(vertices_camera[i : i + step], faces, K[i : i + step], height, width, cull, near)
             for i in range(0, len(vertices_camera), step)
         ]
-        return ids[0] if len(ids) == 1 else torch.cat(ids)
+    return torch.cat(ids)  # outside: a tensor that autograd may save
 
 
 def rasterize_uv(uv: Tensor, faces: Tensor, size: int) -> Tensor:
@@ -69,9 +69,10 @@ def rasterize_uv(uv: Tensor, faces: Tensor, size: int) -> Tensor:
         (1, S, S) int32, −1 where no face is.
     """
     _check_size(size, size)
-    with torch.no_grad():
+    with torch.inference_mode():
         points = torch.stack([uv[:, 0] * size, (1 - uv[:, 1]) * size, torch.ones_like(uv[:, 0])])
-        return _draw(points, _corner_rows(faces), 1, size, size, cull=False, near=0.5)
+        ids = _draw(points, _corner_rows(faces), 1, size, size, cull=False, near=0.5)
+    return ids.clone()  # outside: a tensor that autograd may save
 
 
 def _check_size(height: int, width: int) -> None:
