@@ -16,11 +16,11 @@ from .atlas import Atlas
 SHADING_FLOOR = 0.12
 """Of the mean shading: below, division by it would turn noise into albedo."""
 GREY_RESIDUAL = (0.03, 0.85)
-CHROMA_RESIDUAL = (0.06, 0.6)
+CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
 side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed to
-be light. Colour counts less and is smoothed more: flushed cheeks and noses are skin."""
-_RESIDUAL_LIMIT = 0.9
+be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
+_RESIDUAL_LIMIT = 2.5
 """Largest |log| of the residual."""
 _SUPPORT = 0.05
 """Weight of 'no residual' beside the seen texels: where nothing is seen the residual fades to 1."""

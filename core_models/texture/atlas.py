@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from scipy import sparse
 
-from ..render.interpolate import barycentrics_uv
 from ..render.rasterize import rasterize_uv
-from .images import resize_map
 
 _BAND_TEXELS = 1 << 20
 
@@ -50,30 +49,50 @@ class Atlas:
         return self.image(np.ones(len(self.texels), bool))
 
     def gather(self, image: np.ndarray) -> np.ndarray:
-        """Values (M,) or (M, C) of an image (S', S') or (S', S', C) at the texels' centres, bilinear when S'
-        differs.
-        """
-        if image.shape[0] != self.size:
-            image = resize_map(image, self.size)
-        return image.reshape(-1, *image.shape[2:])[self.texels]
+        """Values (M,) or (M, C) at the texels of a square image of any size, bilinear when that is not S."""
+        if image.shape[0] == self.size:
+            return image.reshape(-1, *image.shape[2:])[self.texels]
+        first, last = int(self.texels[0]) // self.size, int(self.texels[-1]) // self.size
+        centres = ((np.arange(self.size) + 0.5) * (image.shape[0] / self.size) - 0.5).astype(np.float32)
+        x, y = np.meshgrid(centres, centres[first : last + 1])
+        strip = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return strip.reshape(-1, *image.shape[2:])[self.texels - first * self.size]
+
+    def mirrored(self) -> np.ndarray:
+        """(M,) int32: the texels across the layout's axis u = ½."""
+        rows, columns = np.divmod(self.texels, self.size)
+        return rows * self.size + (self.size - 1 - columns)
 
 
 def build_atlas(uv: np.ndarray, faces: np.ndarray, size: int) -> Atlas:
     """Rasterise the UV layout uv (N, 2), faces (F, 3) at size × size texels."""
-    uv_tensor = torch.as_tensor(uv, dtype=torch.float32)
-    faces_tensor = torch.as_tensor(faces, dtype=torch.int64)
-    with torch.no_grad():
-        ids = rasterize_uv(uv_tensor, faces_tensor, size)
-        barycentric = barycentrics_uv(uv_tensor, faces_tensor, ids)[0].reshape(-1, 3).numpy()
+    faces = np.asarray(faces)
+    ids = rasterize_uv(
+        torch.as_tensor(uv, dtype=torch.float32), torch.as_tensor(faces, dtype=torch.int64), size
+    )
     flat_ids = ids.reshape(-1).numpy()
     texels = np.flatnonzero(flat_ids >= 0).astype(np.int32)
     triangles = flat_ids[texels].astype(np.int32)
-    weights = sparse.csr_matrix(
-        (
-            np.clip(barycentric[texels], 0.0, 1.0).astype(np.float32).ravel(),
-            np.asarray(faces)[triangles].astype(np.int32).ravel(),
-            np.arange(0, 3 * len(texels) + 1, 3, dtype=np.int32),
-        ),
-        shape=(len(texels), len(uv)),
-    )
-    return Atlas(size, texels, triangles, weights)
+    weights = np.empty((len(texels), 3), np.float32)
+    for start in range(0, len(texels), _BAND_TEXELS):
+        piece = slice(start, start + _BAND_TEXELS)
+        weights[piece] = _barycentrics(uv[faces[triangles[piece]]] * size, texels[piece], size)
+    indices = faces.astype(np.int32)[triangles].ravel()
+    starts = np.arange(0, 3 * len(texels) + 1, 3, dtype=np.int32)
+    matrix = sparse.csr_matrix((weights.ravel(), indices, starts), shape=(len(texels), len(uv)))
+    return Atlas(size, texels, triangles, matrix)
+
+
+def _barycentrics(corners: np.ndarray, texels: np.ndarray, size: int) -> np.ndarray:
+    """Weights (m, 3) of the texels' centres in their triangles; corners (m, 3, 2) in texels from the bottom left.
+
+    The list form of `render.interpolate.barycentrics_uv`, whose dense images of a 4096² texture take 2 GB.
+    """
+    rows, columns = np.divmod(texels, size)
+    centre = np.stack([columns + 0.5, size - rows - 0.5], axis=1).astype(np.float32)
+    right, up, inside = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], centre - corners[:, 0]
+    area = right[:, 0] * up[:, 1] - right[:, 1] * up[:, 0]
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
+    second = np.clip((inside[:, 0] * up[:, 1] - inside[:, 1] * up[:, 0]) / area, 0, 1)
+    third = np.clip((right[:, 0] * inside[:, 1] - right[:, 1] * inside[:, 0]) / area, 0, 1 - second)
+    return np.stack([1 - second - third, second, third], axis=1)

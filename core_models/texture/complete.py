@@ -25,8 +25,9 @@ _PULL = 2e-4
 """Weight of the face's median tone against the seam's: takes over about 1/√p = 70 membrane cells from the last
 seen one.
 """
-_USUAL = 0.35
-"""Log departure from the median tone at which a texel's say in the membranes has halved."""
+_USUAL = (0.35, 0.8)
+"""Log departure from the median tone at which the say of a darker and of a brighter texel in the membranes has halved:
+hair is dark, a glossy forehead still is skin."""
 _TRUST = 0.05
 """Membrane weight of a fully seen cell against its neighbours: follows tone over 1/√w = 4 cells, not pores.
 """
@@ -69,13 +70,20 @@ def complete_albedo(plan: Completion, atlas: Atlas, seen: np.ndarray) -> np.ndar
     """Fill the texels' albedo (M, 3) linear, of which `seen` holds what the photo gives (arbitrary where
     unseen).
     """
-    mirrored_image = atlas.image(np.log(seen))[:, ::-1]
-    here, there = np.clip(atlas.gather(plan.seen_share), 0, 1), np.clip(atlas.gather(plan.mirror_share), 0, 1)
-    there = there * atlas.gather(atlas.covered()[:, ::-1])
-    mirrored = atlas.gather(mirrored_image) + atlas.gather(plan.mirror_tone)
-    unseen = there[:, None] * mirrored + (1 - there[:, None]) * np.log(atlas.gather(plan.model_fill))
-    mixed = here[:, None] * np.log(seen) + (1 - here[:, None]) * unseen
-    return np.clip(np.exp(mixed), *ALBEDO_RANGE)
+    flat = atlas.image(seen.astype(np.float32), background=ALBEDO_RANGE[0]).reshape(-1, 3)
+    covered = atlas.covered().ravel()
+    result = np.empty((len(atlas.texels), 3), np.float32)
+    start = 0
+    for band in atlas.bands():
+        piece = slice(start, start + len(band.texels))
+        across = band.mirrored()
+        here, there = band.gather(plan.seen_share)[:, None], band.gather(plan.mirror_share)[:, None]
+        there = there * covered[across, None]
+        mirrored = np.log(flat[across]) + band.gather(plan.mirror_tone)
+        unseen = there * mirrored + (1 - there) * np.log(band.gather(plan.model_fill))
+        result[piece] = np.exp(here * np.log(seen[piece]) + (1 - here) * unseen)
+        start = piece.stop
+    return np.clip(result, *ALBEDO_RANGE)
 
 
 def _tone(difference: np.ndarray, weights: np.ndarray, covered: np.ndarray) -> np.ndarray:
@@ -85,7 +93,8 @@ def _tone(difference: np.ndarray, weights: np.ndarray, covered: np.ndarray) -> n
     """
     strong = weights > 0.5
     median = np.median(difference[strong], axis=0) if strong.any() else np.zeros(3, np.float32)
-    unusual = np.abs(difference - median).max(-1) / _USUAL
+    departure = (difference - median).mean(-1)
+    unusual = departure / np.where(departure < 0, *_USUAL)
     weights = (weights / (1 + unusual**4)).astype(np.float32)
     block = max(1, covered.shape[0] // _MEMBRANE_SIZE)
     size = covered.shape[0] // block

@@ -23,12 +23,12 @@ _BIAS_DM = 0.004
 _MAX_SLOPE = 6.0
 """Tangent of the steepest angle for which the depth test is loosened."""
 _JUMP_DM, _FAR_JUMP_DM = 0.04, 0.12
-"""Steps between neighbouring depth pixels: the first, no surface seen at less than 80° makes; the second is a nose before
-a cheek, not the rim of a nostril."""
+"""Steps between neighbouring depth pixels: no surface seen at less than 80° makes the first; the second is a nose
+before a cheek, not the rim of a nostril."""
 _BEHIND_PIXELS, _FAR_BEHIND_PIXELS = (0.0, 2.5), (1.0, 6.0)
-"""Depth-map pixels behind such steps over which confidence rises from 0 to 1: the farther apart the surfaces, the more a
+"""Depth-map pixels behind such steps over which confidence rises from 0 to 1: the farther the surfaces, the more a
 misfit of 1 % IOD moves one over the other."""
-_BEFORE_PIXELS = (0.0, 2.5)
+_BEFORE_PIXELS, _FAR_BEFORE_PIXELS = (0.0, 2.0), (0.5, 4.0)
 """The same on the outline's near side, which the photo shows up to a pixel or two."""
 _LID_PIXELS = (0.0, 2.5)
 """The same between eyeball and lids, where there is less room."""
@@ -48,6 +48,8 @@ class DepthView:
     """The same where it stands far in front."""
     before: np.ndarray
     """(h, w) float32 pixels to the nearest place where the surface ends before something farther, or nothing."""
+    far_before: np.ndarray
+    """The same where that is far behind, or nothing."""
     eye_inside: np.ndarray
     """(h, w) float32 pixels that a visible eyeball pixel lies inside its opening; 0 elsewhere."""
     eye_outside: np.ndarray
@@ -76,6 +78,7 @@ def view_depth(vertices: np.ndarray, faces: np.ndarray, K: np.ndarray, eye_faces
         behind=_distance(~(hidden_by > _JUMP_DM)),
         far_behind=_distance(~(hidden_by > _FAR_JUMP_DM)),
         before=_distance(depth + _JUMP_DM >= _farthest(depth)),
+        far_before=_distance(depth + _FAR_JUMP_DM >= _farthest(depth)),
         eye_inside=_distance(is_eye),
         eye_outside=_distance(~is_eye),
     )
@@ -111,6 +114,7 @@ def outline_weight(view: DepthView, positions: np.ndarray, on_eye: np.ndarray) -
         smoothstep(view.behind[rows, columns], *_BEHIND_PIXELS)
         * smoothstep(view.far_behind[rows, columns], *_FAR_BEHIND_PIXELS)
         * smoothstep(view.before[rows, columns], *_BEFORE_PIXELS)
+        * smoothstep(view.far_before[rows, columns], *_FAR_BEFORE_PIXELS)
         * smoothstep(view.eye_outside[rows, columns], *_LID_PIXELS)
     )
     return np.where(on_eye, smoothstep(view.eye_inside[rows, columns], *_LID_PIXELS), skin)
