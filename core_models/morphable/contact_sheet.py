@@ -22,6 +22,8 @@ from .neutral import rotation_y
 from .portrait import Studio, portrait
 
 YAWS_DEGREES = (0.0, -40.0, -90.0)
+# mouthClose is defined as closing the lips of an open jaw.
+_SHOWN_WITH = {"mouthClose": ["jawOpen"]}
 _HEAD = Studio(size=240, width=2.9, centre=(0.0, 0.02, -0.35))
 
 
@@ -109,7 +111,7 @@ def _sides_joined(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for name in names:
         base = name.removesuffix("Left").removesuffix("Right")
         if base in ("jaw", "mouth") or base == name:
-            yield name, [name]
+            yield name, [name, *_SHOWN_WITH.get(name, [])]
         elif name.endswith("Left"):
             yield base, [name, base + "Right"]
 

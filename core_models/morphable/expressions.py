@@ -97,10 +97,10 @@ def _right_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
     shapes["cheekSquint"] = s.push(s.bump((117, 118, 50, 101, 36), 13), (0.3, 3.2, 1.2))
     shapes["noseSneer"] = s.push(s.bump((49, 129, 102, 198, 131), 7), (0, 3.2, 0.5))
     shapes["noseSneer"] += s.push(s.bump((40, 39, 92), 7) * (1 - s.jaw), (0, 1.6, 0))
-    shapes["mouthSmile"] = s.corner((-6, 5.5, -3.5), 10) + s.push(0.35 * lip_side, (-3, 1.5, -1.5))
-    shapes["mouthSmile"] += s.push(s.bump((206, 205, 50), 14), (-1.2, 2.5, 1.6))
+    shapes["mouthSmile"] = s.corner((-6, 6.0, -3.5), 10) + s.push(0.35 * lip_side, (-3, 1.5, -1.5))
+    shapes["mouthSmile"] += s.push(s.bump((205, 50), 13), (-1.2, 2.5, 1.6))
     # Stretched lips are thinner: both red borders move towards the line between the lips.
-    shapes["mouthSmile"] += s.push(s.bump((37, 39, 40, 0), 5) * (1 - s.jaw) * side, (0, -1.8, -0.8))
+    shapes["mouthSmile"] += s.push(s.bump((37, 0), 5) * (1 - s.jaw) * side, (0, -1.8, -0.8))
     shapes["mouthSmile"] += s.push(s.bump((84, 181, 91, 17), 5) * s.jaw * side, (0, 1.9, -0.8))
     shapes["mouthFrown"] = s.corner((-1.5, -5.5, -1.5), 10) + s.push(s.bump((204, 202), 10), (0, -1.5, 0))
     shapes["mouthDimple"] = s.corner((-4.5, 0.8, -3.0), 8)

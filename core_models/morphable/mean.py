@@ -142,7 +142,8 @@ def _corrected(points: np.ndarray) -> np.ndarray:
     """
     x, y = np.abs(points[:, 0]), points[:, 1]
     brows = _smooth_step(y, -2, 20) * (1 - _smooth_step(x, 48, 70))
-    drop = brows * (5.0 + 1.5 * _smooth_step(y, 25, 50))
+    between = np.exp(-((x / 9) ** 2)) * (1 - _smooth_step(y, 22, 40))
+    drop = brows * (5.0 + 1.5 * _smooth_step(y, 25, 50)) * (1 - 0.5 * between)
     lips = np.exp(-((x / 22) ** 2)) * np.exp(-(((y - points[13, 1]) / 12) ** 2))
     thinner = 0.10 * lips * (y - points[13, 1])
     # The network's resting mouth smiles a little.
