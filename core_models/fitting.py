@@ -18,7 +18,6 @@ from .fitting_priors import (
     expression_precision,
     expression_rates,
     identity_precision,
-    size_direction,
 )
 from .landmark_noise import LandmarkNoise, NoiseSettings
 from .landmark_solver import Basis, Observation, State, gauss_newton, project
@@ -140,21 +139,16 @@ def _basis(model: MorphableModel, prior: PriorSettings) -> Basis:
     mean = at_landmarks(model.mean.cpu().numpy())
     identity = np.moveaxis(at_landmarks(model.identity_basis.cpu().numpy()), 0, 2)
     expression = np.moveaxis(at_landmarks(model.expression_basis.cpu().numpy()), 0, 2)
-    inner = ~_is_contour(model.landmark_ids.cpu().numpy())
-    size = size_direction(mean[inner], identity[inner])
+    inner = ~np.isin(model.landmark_ids.cpu().numpy(), FACE_OVAL)
     names = model.expression_names
     return Basis(
         mean,
         identity,
         expression,
-        identity_precision(size, prior),
+        identity_precision(mean[inner], identity[inner], prior),
         expression_precision(names, prior),
         expression_rates(names, prior),
     )
-
-
-def _is_contour(ids: np.ndarray) -> np.ndarray:
-    return np.isin(ids, FACE_OVAL)
 
 
 def _checked(landmarks: np.ndarray) -> np.ndarray:
@@ -182,9 +176,7 @@ def _start(
     rotation, position, scale = scaled_orthographic_pose(basis.mean, pixels)
     log_focal, sigma = settings.camera.log_focal(max(image_size), scale, focal_px)
     centre = np.array(image_size, np.float64) / 2
-    factors = np.where(_is_contour(ids), settings.noise.contour_factor, 1.0)
-    factors[ids >= _N_FACE] = settings.noise.iris_factor
-    noise = LandmarkNoise(basis.mean, factors, settings.noise)
+    noise = LandmarkNoise(basis.mean, ids, settings.noise)
     # The same scale through a perspective camera: distance = focal length / scale.
     shift = (position - centre) * (1, -1) / scale
     state = State(
