@@ -76,6 +76,11 @@ def worker_command(python: str | None = None, device: str = "auto") -> list[str]
     return [python or sys.executable, "-c", _BOOTSTRAP, str(_PACKAGE_ROOT), "--device", device]
 
 
+def _environment() -> dict[str, str]:
+    """This process's, with torch's waiting threads asleep: spinning, they would fight Blender for its cores."""
+    return {**os.environ, "PYTHONUTF8": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+
+
 class Job:
     """A worker process and the request that it is busy with."""
 
@@ -204,7 +209,7 @@ class Job:
                     stderr=subprocess.STDOUT,
                     # An empty folder of our own: `python -c` puts the current one first on sys.path.
                     cwd=self._folder,
-                    env={**os.environ, "PYTHONUTF8": "1"},
+                    env=_environment(),
                     text=True,
                     encoding="utf-8",
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
