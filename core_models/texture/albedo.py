@@ -1,7 +1,7 @@
 """Appearance = albedo × shading, taken apart without a network.
 
-Shading is the fitted order-2 light times a smooth, nearly grey residual (cast shadows, what the light model
-lacks); everything finer stays in the albedo, so that no skin detail is lost to the light.
+Shading is the fitted order-2 light times a smooth, nearly grey residual (cast shadows, what the light model lacks);
+everything finer stays in the albedo, so that no skin detail is lost to the light.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SHADING_FLOOR = 0.12
 GREY_RESIDUAL = (0.03, 0.85)
 CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
-side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed to
-be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
+side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
+to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
 _RESIDUAL_LIMIT = 2.5
 """Largest |log| of the residual."""
 _SUPPORT = 0.05

@@ -1,7 +1,7 @@
 """UV space as a list of surface points: which texel shows which place of the mesh.
 
-Only covered texels are kept, so that every later step costs what the face covers, and can be cut into bands
-by plain slicing.
+Only covered texels are kept, so that every later step costs what the face covers, and can be cut into bands by plain
+slicing.
 """
 
 from __future__ import annotations

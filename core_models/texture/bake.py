@@ -1,6 +1,5 @@
-"""Photo and posed mesh → light, albedo and confidence, per texel and per vertex: the stages of this package
-in order.
-"""
+"""Photo and posed mesh → light, albedo and confidence, per texel and per vertex: the stages of this package in
+order."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from ..morphable.model import MorphableModel
 
 PLAN_SIZE = 512
-"""Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's.
-"""
+"""Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's."""
 _LIGHT_SAMPLES = 3000
 _BAND = 1 << 20
 """Texels encoded at a time."""
@@ -87,9 +85,7 @@ class TextureResult:
     confidence: np.ndarray
     """(S, S) uint8, 255 seen … 0 invented."""
     light_residual: float
-    """Weighted RMS of (photo − model albedo × light) ÷ photo on skin: how far the light model is from the
-    truth.
-    """
+    """Weighted RMS of (photo − model albedo × light) ÷ photo on skin: how far the light model is from the truth."""
 
 
 def bake_texture(
@@ -120,19 +116,17 @@ def bake_texture(
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
     light = estimate_light(mesh, plan_atlas, surface, appearance, seen)
-    prior = plan_atlas.weights @ mesh.albedo(light)
+    prior = (plan_atlas.weights @ mesh.albedo(light)).astype(np.float32)
     shading = estimate_shading(mesh, plan_atlas, surface, appearance, seen, light, prior)
-    covered = plan_atlas.covered()
-    first_albedo, seen_map, prior_map = map(
-        plan_atlas.image, (divide_out(appearance, shading), seen, prior.astype(np.float32))
-    )
-    plan = plan_completion(first_albedo, seen_map, prior_map, covered)
+
+    albedo_map, prior_map = plan_atlas.image(divide_out(appearance, shading)), plan_atlas.image(prior)
+    covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
+    plan = plan_completion(albedo_map, seen_map, prior_map, covered)
 
     maps = _Maps(extend(plan_atlas.image(shading), covered), extend(seen_map, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
-    albedo = complete_albedo(plan, atlas, fine_seen)
-    return _assemble(mesh, atlas, light, albedo, fine_shading, maps)
+    return _assemble(mesh, atlas, light, complete_albedo(plan, atlas, fine_seen), fine_shading, maps)
 
 
 def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
@@ -183,8 +177,8 @@ def estimate_shading(
     light: LightFit,
     prior: np.ndarray,
 ) -> np.ndarray:
-    """Shading (M, 3): the fitted light times the smooth residual that the skin shows; prior (M, 3) the
-    model's albedo.
+    """Shading (M, 3): the fitted light times the smooth residual that the skin shows; prior (M, 3) the model's
+    albedo.
     """
     shading = light_texels(surface.normals, light.sh)
     skin = seen * np.isin(surface.region, mesh.regions("skin"))

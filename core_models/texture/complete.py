@@ -1,8 +1,7 @@
 """The albedo where the photo shows nothing: the other half of the face where that was seen, else the model's.
 
-Both are joined to what is seen by smooth membranes in log albedo, where joining changes tone and keeps
-contrast, so that no seam shows. The plan is made at a modest size and resampled: tone is smooth, detail comes
-from the full-size
+Both are joined to what is seen by smooth membranes in log albedo, where joining changes tone and keeps contrast, so
+that no seam shows. The plan is made at a modest size and resampled: tone is smooth, detail comes from the full-size
 textures.
 """
 
@@ -21,16 +20,15 @@ from .membrane import membrane
 FEATHER = (0.15, 0.65)
 """Confidence over which the seen albedo takes over from the completed one."""
 _MEMBRANE_SIZE = 256
+"""Or the largest power of two below the plan's size: membranes are halved down to a few cells."""
 _PULL = 2e-4
-"""Weight of the face's median tone against the seam's: takes over about 1/√p = 70 membrane cells from the last
-seen one.
-"""
+"""Weight of the face's median tone against the seam's: takes over about 1/√p = 70 membrane cells from the last seen
+one."""
 _USUAL = (0.35, 0.8)
-"""Log departure from the median tone at which the say of a darker and of a brighter texel in the membranes has halved:
-hair is dark, a glossy forehead still is skin."""
+"""Log departure from the median tone at which the say of a darker and of a brighter texel in the membranes has
+halved: hair is dark, a glossy forehead still is skin."""
 _TRUST = 0.05
-"""Membrane weight of a fully seen cell against its neighbours: follows tone over 1/√w = 4 cells, not pores.
-"""
+"""Membrane weight of a fully seen cell against its neighbours: follows tone over 1/√w = 4 cells, not pores."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,8 @@ def plan_completion(
 ) -> Completion:
     """Decide from small maps what fills the albedo.
 
-    seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear,
-    covered (S', S') bool. The layout must be mirror-symmetric: column j shows what column S' − 1 − j shows on
-    the
-    other side.
+    seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear, covered
+    (S', S') bool. The layout must be mirror-symmetric: column j shows what column S' − 1 − j shows on the other side.
     """
     share = smoothstep(confidence, *FEATHER)
     mirror_share = np.where(covered, share[:, ::-1], 0.0)
@@ -67,9 +63,7 @@ def plan_completion(
 
 
 def complete_albedo(plan: Completion, atlas: Atlas, seen: np.ndarray) -> np.ndarray:
-    """Fill the texels' albedo (M, 3) linear, of which `seen` holds what the photo gives (arbitrary where
-    unseen).
-    """
+    """Fill the texels' albedo (M, 3) linear, of which `seen` holds what the photo gives (arbitrary where unseen)."""
     flat = atlas.image(seen.astype(np.float32), background=ALBEDO_RANGE[0]).reshape(-1, 3)
     covered = atlas.covered().ravel()
     result = np.empty((len(atlas.texels), 3), np.float32)
@@ -89,15 +83,15 @@ def complete_albedo(plan: Completion, atlas: Atlas, seen: np.ndarray) -> np.ndar
 def _tone(difference: np.ndarray, weights: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Membrane (S", S", 3) through a log difference (S', S', 3), pulled to its median far from every value.
 
-    Values far from the median (hair, nostrils, a shadow's core) count little: they must not spread over what is unseen.
+    Values far from the median (hair, nostrils, a shadow's core) count little: they must not spread over what is
+    unseen.
     """
     strong = weights > 0.5
     median = np.median(difference[strong], axis=0) if strong.any() else np.zeros(3, np.float32)
     departure = (difference - median).mean(-1)
     unusual = departure / np.where(departure < 0, *_USUAL)
     weights = (weights / (1 + unusual**4)).astype(np.float32)
-    block = max(1, covered.shape[0] // _MEMBRANE_SIZE)
-    size = covered.shape[0] // block
+    size = 1 << (min(covered.shape[0], _MEMBRANE_SIZE).bit_length() - 1)
     pooled, sums, inside = (
         cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
         for image in (weights, difference * weights[..., None], covered)

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 
 def sample_bilinear(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Values (M,) or (M, C) of an image (H, W) or (H, W, C) at points in pixels from its top-left corner,
-    edges repeated.
+    """Values (M,) or (M, C) of an image (H, W) or (H, W, C) at points in pixels from its top-left corner, edges
+    repeated.
     """
     height, width = image.shape[:2]
     x = np.clip(np.asarray(x, np.float32) - 0.5, 0, width - 1)
@@ -29,8 +29,8 @@ def resize_map(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def extend(image: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """Continue an image (S, S, …) outside `covered` (S, S) by the nearest covered texel, so that filters do
-    not bleed in.
+    """Continue an image (S, S, …) outside `covered` (S, S) by the nearest covered texel, so that filters do not
+    bleed in.
     """
     if covered.all() or not covered.any():
         return image

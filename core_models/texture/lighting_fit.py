@@ -5,9 +5,9 @@ Minimises, by Levenberg–Marquardt, over samples i and channels c
     Σ ρ((I_ic − a_ic(β) · Y(n_i)·s_c) / σ_ic) · n_eff / n  +  |β|²  +  light priors(s)
 
 where a(β) = mean · exp(Σ β_k ℓ_k), with ℓ_k the logarithmic slope of the model's k-th albedo mode: absorption
-multiplies (Beer–Lambert), so that an albedo stays positive and no mode gains weight on dark skin. What one photo cannot
-tell (dark skin in strong light or light skin in weak light; a warm lamp or a warm skin) is settled by the priors: β is
-standard normal, the light nearly grey and about as strong as a photographer's exposure makes it.
+multiplies (Beer–Lambert), so that an albedo stays positive and no mode gains weight on dark skin. What one photo
+cannot tell (dark skin in strong light or light skin in weak light; a warm lamp or a warm skin) is settled by the
+priors: β is standard normal, the light nearly grey and about as strong as a photographer's exposure makes it.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def fit_light(
 ) -> LightFit:
     """Fit from n samples of skin.
 
-    appearance (n, 3) linear, normals (n, 3) unit in the camera frame, weights (n,) 0…1, albedo_mean (n, 3)
-    linear, albedo_basis (Ka, n, 3) linear per σ. With no usable sample the light is grey at `GREY_LEVEL`.
+    appearance (n, 3) linear, normals (n, 3) unit in the camera frame, weights (n,) 0…1, albedo_mean (n, 3) linear,
+    albedo_basis (Ka, n, 3) linear per σ. With no usable sample the light is grey at `GREY_LEVEL`.
     """
     n_modes = len(albedo_basis)
     usable = (weights > 0) & np.isfinite(appearance).all(1)
@@ -209,7 +209,8 @@ class _Problem:
     def _prior(self, unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Departures (28 + K,) from what is expected, in σ, and their derivatives (28 + K, 27 + K).
 
-        First the light relative to its own level, so that the priors do not favour weak light; then the level; then β.
+        First the light relative to its own level, so that the priors do not favour weak light; then the level; then
+        β.
         """
         light, count = unknowns[:27], len(unknowns)
         mean_basis = np.tile(self.trust @ self.basis / self.trust.sum(), 3) / 3

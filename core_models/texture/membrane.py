@@ -1,6 +1,5 @@
-"""A smooth sheet through scattered, weighted values: the Poisson problem of seamless blending, solved coarse
-to fine.
-"""
+"""A smooth sheet through scattered, weighted values: the Poisson problem of seamless blending, solved coarse to
+fine."""
 
 from __future__ import annotations
 
@@ -8,8 +7,7 @@ import cv2
 import numpy as np
 
 _SWEEPS = 24
-"""Jacobi sweeps per level; a level inherits all that is smoother than two of its cells from the coarser one.
-"""
+"""Jacobi sweeps per level; a level inherits all that is smoother than two of its cells from the coarser one."""
 _DAMPING = np.float32(0.8)
 """Undamped, Jacobi never settles the checkerboard."""
 _COARSEST = 4
@@ -21,10 +19,9 @@ def membrane(
 ) -> np.ndarray:
     """Minimise Σ w (m − v)² + p Σ (m − pull)² + Σ |∇m|² over the texels `inside`, free at their border.
 
-    values (S, S, C), weights w (S, S) ≥ 0, inside (S, S) bool, pull (C,), p > 0 keeps what is far from every
-    value at `pull`. Returns m (S, S, C) float32, continued outside. (Pérez et al. 2003 with soft instead of
-    hard
-    boundary values; cascadic iteration after Bornemann and Deuflhard 1996.)
+    S should be a power of two. values (S, S, C), weights w (S, S) ≥ 0, inside (S, S) bool, pull (C,), p > 0 keeps
+    what is far from every value at `pull`. Returns m (S, S, C) float32, continued outside. (Pérez et al. 2003 with
+    soft instead of hard boundary values; cascadic iteration after Bornemann and Deuflhard 1996.)
     """
     size = inside.shape[0]
     weights = np.where(inside, weights, 0.0).astype(np.float32)
@@ -49,9 +46,7 @@ def membrane(
 def _coarser(
     values: np.ndarray, weights: np.ndarray, inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pool 2 × 2 cells: weights add up, values are averaged by weight, a cell is inside when any of its four
-    is.
-    """
+    """Pool 2 × 2 cells: weights add up, values are averaged by weight, a cell is inside when any of its four is."""
     total = _pool(weights)
     mean = _pool(values * weights[..., None]) / np.maximum(total, 1e-12)[..., None]
     return mean, total, _pool(inside.astype(np.float32)) > 0

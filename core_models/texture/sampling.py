@@ -28,9 +28,7 @@ class PhotoPyramid:
 
 
 def build_pyramid(photo_srgb: np.ndarray, pixels: np.ndarray, footprint: np.ndarray) -> PhotoPyramid:
-    """Reduce the photo (H, W, 3) uint8 as far as points (M, 2) with footprints (M,), both in pixels, will ask
-    for.
-    """
+    """Reduce the photo (H, W, 3) uint8 as far as points (M, 2) with footprints (M,), both in pixels, will ask for."""
     wanted = np.log2(np.maximum(footprint[np.isfinite(footprint)], 1.0))
     low, high = np.percentile(wanted, (2, 98)) if wanted.size else (0.0, 0.0)
     first, last = int(low), int(np.ceil(high))
@@ -50,8 +48,7 @@ def build_pyramid(photo_srgb: np.ndarray, pixels: np.ndarray, footprint: np.ndar
 
 
 def sample_pyramid(pyramid: PhotoPyramid, pixels: np.ndarray, footprint: np.ndarray) -> np.ndarray:
-    """Linear colours (M, 3) at photo points (M, 2), averaged over squares of side `footprint` (M,), all in
-    pixels.
+    """Linear colours (M, 3) at photo points (M, 2), averaged over squares of side `footprint` (M,), all in pixels.
 
     Cubic between pixels, so that a texture finer than the photo stays sharp; linear between levels.
     """

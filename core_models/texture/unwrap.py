@@ -11,9 +11,8 @@ from .images import sample_bilinear, smoothstep
 from .visibility import DepthView, outline_weight, project_points, unoccluded
 
 GRAZING_COSINES = (0.08, 0.30)
-"""Between these cosines to the line of sight confidence rises from 0 to 1: beyond 72° a pixel covers 3 texels
-or more.
-"""
+"""Between these cosines to the line of sight confidence rises from 0 to 1: beyond 72° a pixel covers 3 texels or
+more."""
 _PHOTO_BORDER = 2.0
 """Pixels at the photo's own edge over which confidence fades."""
 
@@ -47,8 +46,8 @@ def place_texels(
 ) -> Surface:
     """Interpolate the mesh at the texels and project it.
 
-    vertices (N, 3) in decimetres and unit normals (N, 3) in the camera frame, faces (F, 3), uv (N, 2),
-    face_region (F,), K (3, 3).
+    vertices (N, 3) in decimetres and unit normals (N, 3) in the camera frame, faces (F, 3), uv (N, 2), face_region
+    (F,), K (3, 3).
     """
     positions = atlas.weights @ vertices.astype(np.float32)
     smooth = atlas.weights @ normals.astype(np.float32)
@@ -65,9 +64,7 @@ def place_texels(
 
 
 def texel_footprint(atlas: Atlas, vertex_pixels: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Side (M,) in photo pixels of a texel: √(photo area ÷ texture area), averaged around each vertex,
-    interpolated.
-    """
+    """Side (M,) in photo pixels of a texel: √(photo area ÷ texture area), averaged around each vertex, interpolated."""
     photo_area = _double_areas(vertex_pixels[faces])
     texture_area = _double_areas(np.asarray(uv)[faces] * atlas.size)
     count = len(vertex_pixels)
@@ -81,8 +78,8 @@ def texel_footprint(atlas: Atlas, vertex_pixels: np.ndarray, faces: np.ndarray, 
 def see_texels(
     surface: Surface, view: DepthView, face_mask: np.ndarray, eye_regions: tuple[int, ...]
 ) -> np.ndarray:
-    """Confidence (M,) 0…1 that the photo shows each texel: unoccluded, facing the camera, inside the face
-    mask (H, W), and away from outlines, where a small misfit would paint what lies behind.
+    """Confidence (M,) 0…1 that the photo shows each texel: unoccluded, facing the camera, inside the face mask (H,
+    W), and away from outlines, where a small misfit would paint what lies behind.
     """
     x, y = surface.pixels.T
     height, width = face_mask.shape

@@ -8,19 +8,16 @@ from .atlas import Atlas
 from .images import sample_bilinear
 
 _SHARPENING_STEPS = 4
-"""Landweber steps after the first average: each halves the blur of averaging and interpolating; more would
-ring.
-"""
+"""Landweber steps after the first average: each halves the blur of averaging and interpolating; more would ring."""
 _LEAST_WEIGHT = 0.25
 """Texels; a vertex around which less lies takes the texture's value at its own place."""
 
 
 def average_to_vertices(atlas: Atlas, values: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Vertex values (N, C) for texel values (M, C): averages over each vertex's triangles with its
-    interpolation weights.
+    """Vertex values (N, C) for texel values (M, C): averages over each vertex's triangles with its interpolation
+    weights.
 
-    That is the first step of the least-squares fit `atlas.weights @ vertices ≈ values`; a few more follow. uv
-    (N, 2).
+    That is the first step of the least-squares fit `atlas.weights @ vertices ≈ values`; a few more follow. uv (N, 2).
     """
     gather = atlas.weights.T
     total = np.asarray(gather.sum(1)).reshape(-1, 1)

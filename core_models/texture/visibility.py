@@ -14,9 +14,7 @@ from ..render.rasterize import rasterize
 from .images import smoothstep
 
 VIEW_SIDE = 640
-"""Pixels of the depth map's longer side: about 0.4 mm each on a face, finer than the lids stand off the
-eyeballs.
-"""
+"""Pixels of the depth map's longer side: about 0.4 mm each on a face, finer than the lids stand off the eyeballs."""
 _MARGIN = 4.0
 """Empty depth-map pixels around the mesh."""
 _BIAS_DM = 0.004
@@ -57,9 +55,7 @@ class DepthView:
 
 
 def view_depth(vertices: np.ndarray, faces: np.ndarray, K: np.ndarray, eye_faces: np.ndarray) -> DepthView:
-    """Draw the mesh, vertices (N, 3) camera frame in decimetres, and measure its outlines. eye_faces (F,)
-    bool.
-    """
+    """Draw the mesh, vertices (N, 3) camera frame in decimetres, and measure its outlines. eye_faces (F,) bool."""
     view_K, height, width = _crop_camera(vertices, K)
     points = torch.as_tensor(vertices, dtype=torch.float32)[None]
     triangles = torch.as_tensor(faces, dtype=torch.int64)
@@ -85,8 +81,8 @@ def view_depth(vertices: np.ndarray, faces: np.ndarray, K: np.ndarray, eye_faces
 
 
 def unoccluded(view: DepthView, positions: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """Share (M,) 0…1 of the four nearest depth pixels in front of which a point (M, 3) lies
-    (percentage-closer filter).
+    """Share (M,) 0…1 of the four nearest depth pixels in front of which a point (M, 3) lies (percentage-closer
+    filter).
     """
     x, y, distance = _to_view(view, positions)
     height, width = view.depth.shape
@@ -103,8 +99,8 @@ def unoccluded(view: DepthView, positions: np.ndarray, cosine: np.ndarray) -> np
 
 
 def outline_weight(view: DepthView, positions: np.ndarray, on_eye: np.ndarray) -> np.ndarray:
-    """Confidence (M,) 0…1 by distance from outlines; points on the eyeballs (`on_eye` (M,) bool) by that from
-    the lids.
+    """Confidence (M,) 0…1 by distance from outlines; points on the eyeballs (`on_eye` (M,) bool) by that from the
+    lids.
     """
     x, y, _ = _to_view(view, positions)
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2).astype(np.int32)
