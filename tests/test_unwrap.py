@@ -8,7 +8,7 @@ import pytest
 from semblance.core_models.colour import srgb_to_linear
 from semblance.core_models.texture.atlas import build_atlas
 from semblance.core_models.texture.sampling import build_pyramid, sample_pyramid
-from semblance.core_models.texture.unwrap import place_texels, see_texels
+from semblance.core_models.texture.unwrap import drop_slivers, place_texels, see_texels
 from semblance.core_models.texture.visibility import unoccluded, view_depth
 
 K = np.array([[800.0, 0, 200], [0, 800.0, 150], [0, 0, 1]])
@@ -133,3 +133,17 @@ def test_nothing_outside_photo_mask_or_facing_away_is_believed():
     assert confidence[(x > 124) & (x < 396) & (y > 4) & (y < 296)].min() == 1
     away = surface.__class__(**{**surface.__dict__, "cosine": -surface.cosine})
     assert see_texels(away, view, np.ones_like(mask), ()).max() == 0
+
+
+def test_slivers_are_dropped_and_areas_kept():
+    _, faces, uv = _sheet(6.0, 1.0)
+    atlas = build_atlas(uv, faces, 256)
+    confidence = np.zeros((256, 256), np.float32)
+    confidence[20:120, 20:120] = 1
+    confidence[180:182, 20:200] = 1
+    opened = atlas.image(drop_slivers(atlas, atlas.gather(confidence), np.zeros(len(atlas.texels), bool)))
+    assert opened[180:182].max() == 0
+    assert opened[24:116, 24:116].min() == 1
+    assert (opened <= confidence).all()
+    kept = drop_slivers(atlas, atlas.gather(confidence), np.ones(len(atlas.texels), bool))
+    assert np.array_equal(kept, atlas.gather(confidence))

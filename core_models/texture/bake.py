@@ -17,7 +17,7 @@ from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
 from .lighting_fit import LightFit, fit_light, log_slopes
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
-from .unwrap import Surface, place_texels, see_texels
+from .unwrap import Surface, drop_slivers, place_texels, see_texels
 from .vertex_colours import average_to_vertices
 from .visibility import view_depth
 
@@ -111,7 +111,7 @@ def bake_texture(
     atlas = plan_atlas if size <= PLAN_SIZE else build_atlas(mesh.uv, mesh.faces, size)
 
     surface = _place(plan_atlas, mesh, K)
-    seen = see_face(mesh, surface, face_mask, K)
+    seen = see_face(mesh, plan_atlas, surface, face_mask, K)
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
@@ -144,11 +144,14 @@ def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
     )
 
 
-def see_face(mesh: PosedMesh, surface: Surface, face_mask: np.ndarray, K: np.ndarray) -> np.ndarray:
-    """Confidence (M,) that the photo shows each surface point; face_mask (H, W) 0…1."""
+def see_face(
+    mesh: PosedMesh, atlas: Atlas, surface: Surface, face_mask: np.ndarray, K: np.ndarray
+) -> np.ndarray:
+    """Confidence (M,) that the photo shows each texel; face_mask (H, W) 0…1."""
     eyes = mesh.regions("eyes")
     view = view_depth(mesh.vertices, mesh.faces, K, np.isin(mesh.face_region, eyes))
-    return see_texels(surface, view, face_mask, eyes)
+    seen = see_texels(surface, view, face_mask, eyes)
+    return drop_slivers(atlas, seen, keep=np.isin(surface.region, mesh.regions("eyes", "mouth")))
 
 
 def estimate_light(

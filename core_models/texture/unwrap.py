@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from .atlas import Atlas
@@ -13,6 +14,8 @@ from .visibility import DepthView, outline_weight, project_points, unoccluded
 GRAZING_COSINES = (0.08, 0.30)
 """Between these cosines to the line of sight confidence rises from 0 to 1: beyond 72° a pixel covers 3 texels or
 more."""
+SLIVER = 0.014
+"""Of the texture's side, about 4 mm."""
 _PHOTO_BORDER = 2.0
 """Pixels at the photo's own edge over which confidence fades."""
 
@@ -91,6 +94,18 @@ def see_texels(
         * smoothstep(inside, 0.0, _PHOTO_BORDER)
         * np.clip(sample_bilinear(face_mask, x, y), 0.0, 1.0)
     ).astype(np.float32)
+
+
+def drop_slivers(atlas: Atlas, confidence: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Confidence (M,) without strips narrower than `SLIVER` (grey-scale opening), but where `keep` (M,) bool.
+
+    Such strips lie between two occluders, like the skin below a jaw before the neck: they show little, and that little
+    is what stands beside them.
+    """
+    width = max(1, round(SLIVER * atlas.size))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    opened = cv2.morphologyEx(atlas.image(confidence), cv2.MORPH_OPEN, disc)
+    return np.where(keep, confidence, np.minimum(confidence, atlas.gather(opened)))
 
 
 def _double_areas(triangles: np.ndarray) -> np.ndarray:
