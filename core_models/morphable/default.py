@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from . import albedo, expressions, eyes
+from .anatomy import N_LANDMARKS
 from .masks import CageParts, build_masks
 from .model import ModelData, MorphableModel
-from .subdivision import subdivide
+from .subdivision import Subdivision, subdivide
 
 DEFAULT_PATH = Path(__file__).parent.parent / "weights" / "default_face.npz"
 LEVELS = 3
@@ -66,30 +67,19 @@ def load_default_cage(path: Path = DEFAULT_PATH) -> DefaultCage:
 
 
 def load_default_model(path: Path = DEFAULT_PATH) -> MorphableModel:
-    """The dense default model (46 929 + eyeball vertices), rebuilt from the shipped cage in about a second."""
+    """The dense default model (46 929 face and 1 218 eyeball vertices), rebuilt from the shipped cage in about a second."""
     return MorphableModel(dense_data(load_default_cage(path)))
 
 
 def dense_data(cage: DefaultCage) -> ModelData:
     """Subdivide `cage`, add eyeballs and colours."""
-    n_cage = len(cage.mean)
-    fine = subdivide(cage.faces, n_cage, LEVELS)
+    fine = subdivide(cage.faces, len(cage.mean), LEVELS)
     mirror = fine.mirror(cage.mirror)
     balls = eyes.build_eyeballs()
-    n_face = fine.matrix.shape[0]
-
-    def refine(values: np.ndarray) -> np.ndarray:
-        flat = np.moveaxis(values, -2, 0).reshape(n_cage, -1)
-        dense = np.asarray(fine.matrix @ flat).reshape(n_face, *values.shape[:-2], 3)
-        return np.moveaxis(dense, 0, -2)
-
+    n_face = len(mirror)
+    mean, identity, expression = _dense_shape(cage, fine, mirror)
+    gaze = expressions.gaze_rotations()[:, balls.side] - np.eye(3)
     ball_offsets = balls.offsets / _MM_PER_DM
-    mean = _mirror_exact(refine(cage.mean), mirror, 1)
-    gaze = np.einsum("kmij,mj->kmi", expressions.gaze_rotations()[:, balls.side] - np.eye(3), ball_offsets)
-    ball_mirror = balls.mirror + n_face
-    identity = np.stack(
-        [_mirror_exact(m, mirror, int(p)) for m, p in zip(refine(cage.identity), cage.parity, strict=True)]
-    )
     masks = build_masks(
         mean * _MM_PER_DM,
         fine.matrix,
@@ -97,7 +87,8 @@ def dense_data(cage: DefaultCage) -> ModelData:
         CageParts(cage.eye_rings[:, 0], cage.mouth_rings[1], cage.mouth_rings),
     )
     albedo_mean, albedo_basis = albedo.dense_albedo(masks, balls, fine.matrix, cage.albedo_fields)
-    landmark_vertices, landmark_ids = _landmarks(n_face, balls)
+    landmark_vertices = np.concatenate([np.arange(N_LANDMARKS), n_face + eyes.iris_landmarks(balls).ravel()])
+    ball_region = np.full(len(balls.faces), REGIONS.index("eyes"))
     return ModelData(
         model_id="semblance-default-1",
         albedo_space="linear",
@@ -105,19 +96,32 @@ def dense_data(cage: DefaultCage) -> ModelData:
         region_names=REGIONS,
         mean=np.concatenate([mean, ball_offsets + cage.eye_centres[balls.side]]),
         identity_basis=np.concatenate([identity, cage.eye_identity[:, balls.side]], axis=1),
-        expression_basis=np.concatenate([refine(cage.expression), gaze], axis=1),
+        expression_basis=np.concatenate([expression, np.einsum("kmij,mj->kmi", gaze, ball_offsets)], axis=1),
         albedo_mean=albedo_mean,
         albedo_basis=albedo_basis,
         faces=np.concatenate([fine.faces, balls.faces + n_face]),
         uv=np.concatenate([_uv_exact(np.asarray(fine.matrix @ cage.uv), mirror), eyes.eyeball_uv(balls)]),
-        mirror=np.concatenate([mirror, ball_mirror]),
-        face_region=np.concatenate(
-            [cage.face_region[fine.parent], np.full(len(balls.faces), REGIONS.index("eyes"))]
-        ),
-        landmark_ids=landmark_ids,
-        landmark_vertices=landmark_vertices,
-        landmark_weights=np.tile([1.0, 0.0, 0.0], (len(landmark_ids), 1)),
+        mirror=np.concatenate([mirror, balls.mirror + n_face]),
+        face_region=np.concatenate([cage.face_region[fine.parent], ball_region]),
+        landmark_ids=np.arange(len(landmark_vertices)),
+        landmark_vertices=np.repeat(landmark_vertices[:, None], 3, axis=1),
+        landmark_weights=np.tile([1.0, 0.0, 0.0], (len(landmark_vertices), 1)),
     )
+
+
+def _dense_shape(
+    cage: DefaultCage, fine: Subdivision, mirror: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (Nf, 3), identity (80, Nf, 3) and expression (52, Nf, 3) on the subdivided face, decimetres."""
+
+    def refine(values: np.ndarray) -> np.ndarray:
+        flat = np.moveaxis(values, -2, 0).reshape(len(cage.mean), -1)
+        dense = np.asarray(fine.matrix @ flat).reshape(len(mirror), *values.shape[:-2], 3)
+        return np.moveaxis(dense, 0, -2)
+
+    modes = zip(refine(cage.identity), cage.parity, strict=True)
+    identity = np.stack([_mirror_exact(mode, mirror, int(parity)) for mode, parity in modes])
+    return _mirror_exact(refine(cage.mean), mirror, 1), identity, refine(cage.expression)
 
 
 def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndarray:
@@ -127,12 +131,6 @@ def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndar
 
 def _uv_exact(uv: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     return np.stack([(uv[:, 0] + (1 - uv[mirror, 0])) / 2, (uv[:, 1] + uv[mirror, 1]) / 2], axis=1)
-
-
-def _landmarks(n_face: int, balls: eyes.Eyeballs) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (478, 3) of the landmarks and their numbers: the cage's own first, then both irises."""
-    vertices = np.concatenate([np.arange(468), n_face + eyes.iris_landmarks(balls).ravel()])
-    return np.repeat(vertices[:, None], 3, axis=1), np.arange(478)
 
 
 def main() -> None:
