@@ -48,8 +48,9 @@ def write_document(reconstruction: Reconstruction, name: str, options: SceneOpti
 
 def _save(path: Path) -> None:
     try:
+        # Absolute: Blender takes relative paths from $PWD, which need not be the process's folder.
         # Not compressed: Blender 4.5 reports success when a compressed file runs out of space (measured).
-        bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False, compress=False)
+        bpy.ops.wm.save_as_mainfile(filepath=str(path.absolute()), check_existing=False, compress=False)
     except RuntimeError as error:
         # Blender's own reason is often another ("No such file or directory" for a full disk).
         raise BlendFileError(
