@@ -243,7 +243,7 @@ def test_gaze_turns_the_eyeball_about_its_centre(model: MorphableModel) -> None:
         assert looking[pupil, 0] < model.mean[pupil, 0] - 0.04
 
 
-# Anatomy: Farkas 1994 and Farkas et al. 2005; Zhuang & Bradtmiller 2005; AlHarthi et al. 2022. Millimetres, from one
+# Anatomy: Farkas 1994 and Farkas et al. 2005; Zhuang & Bradtmiller 2005; PMC9029890. Millimetres, from one
 # standard deviation below women's mean to one above men's.
 ANATOMY = {
     "biocular breadth (33–263)": (33, 263, 84.6, 94.2),

@@ -59,7 +59,7 @@ def face_colours(masks: Masks, tone: np.ndarray) -> np.ndarray:
 
 
 def _complexion(masks: Masks) -> np.ndarray:
-    """Factors (N, 3): more blood in cheeks and nose, a little more pigment under the eyes (Jung et al. 2023)."""
+    """Factors (N, 3): more blood in cheeks and nose, a little more pigment under the eyes."""
     density = (
         0.16 * masks.cheeks[:, None] * BLOOD_DENSITY
         + 0.16 * masks.nose[:, None] * BLOOD_DENSITY

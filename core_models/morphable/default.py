@@ -67,7 +67,7 @@ def load_default_cage(path: Path = DEFAULT_PATH) -> DefaultCage:
 
 
 def load_default_model(path: Path = DEFAULT_PATH) -> MorphableModel:
-    """The dense default model (46 929 face and 1 218 eyeball vertices), rebuilt from the shipped cage in about a second."""
+    """The dense default model (46 929 face and 1 218 eyeball vertices), rebuilt from the shipped cage in a second."""
     return MorphableModel(dense_data(load_default_cage(path)))
 
 
