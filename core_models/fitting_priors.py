@@ -38,7 +38,7 @@ class PriorSettings:
     identity_sigma: float = 1.0
     size_sigma: float = 0.003
     """Standard deviation of the log size of the face: next to none, see `size_direction`."""
-    depth_sigma: float = 0.01
+    depth_sigma: float = 0.008
     """Standard deviation (dm) of how far identity moves a point in depth, see `identity_precision`."""
     expression_mean: float = 0.15
     """Mean of the exponential prior on expression weights."""
