@@ -22,6 +22,10 @@ side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), 
 to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
 _RESIDUAL_LIMIT = 2.5
 """Largest |log| of the residual."""
+OPENING_SHADOW = 0.65
+"""Share of the light that does not reach what an opening (mouth, lids) hides from the photo."""
+_OPENING_RIM = 0.008
+"""Of the texture's side: how far that shadow reaches out of the opening, onto the inner side of the lips."""
 _SUPPORT = 0.05
 """Weight of 'no residual' beside the seen texels: where nothing is seen the residual fades to 1."""
 ALBEDO_RANGE = (0.003, 0.97)
@@ -59,6 +63,16 @@ def _smooth(atlas: Atlas, values: np.ndarray, weights: np.ndarray, sigma: float,
     columns = np.concatenate([values * weights[:, None], weights[:, None]], axis=1)
     sums = cv2.GaussianBlur(atlas.image(columns.astype(np.float32)), (0, 0), sigma * atlas.size)
     return share * sums[..., :-1] / (sums[..., -1:] + _SUPPORT)
+
+
+def darken_openings(atlas: Atlas, inside: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The factor (M, 1) for light inside openings, `inside` (M,) bool, that are not seen; seen (M,) 0…1.
+
+    Order-2 light knows no shadows: without this the inner side of a lower lip would shine up at the sky.
+    """
+    blurred = cv2.GaussianBlur(atlas.image(inside.astype(np.float32)), (0, 0), _OPENING_RIM * atlas.size)
+    near = np.clip(2 * atlas.gather(blurred), 0, 1)
+    return (1 - OPENING_SHADOW * near * (1 - seen))[:, None]
 
 
 def divide_out(appearance: np.ndarray, shading: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 
 from ..colour import linear_to_srgb_uint8
 from ..geometry.mesh import vertex_normals
-from .albedo import divide_out, light_texels, smooth_residual
+from .albedo import darken_openings, divide_out, light_texels, smooth_residual
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
@@ -180,10 +180,12 @@ def estimate_shading(
     light: LightFit,
     prior: np.ndarray,
 ) -> np.ndarray:
-    """Shading (M, 3): the fitted light times the smooth residual that the skin shows; prior (M, 3) the model's
-    albedo.
+    """Shading (M, 3): the fitted light, its shadow in openings, and the smooth residual that the skin shows.
+
+    prior (M, 3): the model's albedo.
     """
-    shading = light_texels(surface.normals, light.sh)
+    openings = darken_openings(atlas, np.isin(surface.region, mesh.regions("mouth")), seen)
+    shading = light_texels(surface.normals, light.sh) * openings
     skin = seen * np.isin(surface.region, mesh.regions("skin"))
     return shading * smooth_residual(atlas, appearance, prior * shading, skin)
 
