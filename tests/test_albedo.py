@@ -9,6 +9,7 @@ import torch
 from semblance.core_models.render.lighting import shade
 from semblance.core_models.texture.albedo import (
     ALBEDO_RANGE,
+    darken_openings,
     divide_out,
     light_texels,
     smooth_residual,
@@ -128,3 +129,13 @@ def test_albedo_is_a_reflectance_whatever_the_photo_says():
     albedo = divide_out(photo, np.float32([[0.5, 0.5, 0.5]]))
     assert albedo.min() >= np.float32(ALBEDO_RANGE[0])
     assert albedo.max() <= np.float32(ALBEDO_RANGE[1])
+
+
+def test_only_what_an_opening_hides_is_in_its_shadow():
+    atlas = _grid_atlas()
+    column = atlas.texels % 128
+    inside = (column > 40) & (column < 80)
+    hidden = darken_openings(atlas, inside, np.zeros(len(column)))[:, 0]
+    assert hidden[(column > 45) & (column < 75)].max() < 0.5
+    assert hidden[(column < 30) | (column > 90)].min() > 0.99
+    assert np.all(darken_openings(atlas, inside, np.ones(len(column))) == 1)
