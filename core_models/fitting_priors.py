@@ -1,6 +1,6 @@
 """What is known about a face before the photo is seen, as penalties of the landmark fit.
 
-Identity coefficients are standard normal, but for the size of the face, which one photo cannot show, and its
+Identity coefficients are normal, but for the size of the face, which one photo cannot show, and its
 depth, which one photo shows badly.
 Expression weights lie in [0, 1], most of them at 0, and left and right tend to move together.
 """
@@ -35,12 +35,13 @@ _ONE_SIDED = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 class PriorSettings:
     """Strengths of the priors."""
 
-    identity_sigma: float = 1.0
+    identity_sigma: float = 0.8
+    """Below 1: landmarks of rendered heads follow an individual's shape by less than half."""
     size_sigma: float = 0.003
     """Standard deviation of the log size of the face: next to none, see `size_direction`."""
-    depth_sigma: float = 0.008
+    depth_sigma: float = 0.005
     """Standard deviation (dm) of how far identity moves a point in depth, see `identity_precision`."""
-    expression_mean: float = 0.15
+    expression_mean: float = 0.07
     """Mean of the exponential prior on expression weights."""
     pair_sigma: float = 0.2
     """Standard deviation of the difference between a left and a right weight."""
@@ -88,7 +89,7 @@ def size_direction(points: np.ndarray, identity_basis: np.ndarray) -> np.ndarray
 def identity_precision(points: np.ndarray, basis: np.ndarray, settings: PriorSettings) -> np.ndarray:
     """Precision (Ki,Ki) of coefficients that move points (L,3) by basis (L,3,Ki).
 
-    Standard normal, at the mean's size, and reluctant in depth: perspective and turned heads tell of depth, but
+    Normal, at the mean's size, and reluctant in depth: perspective and turned heads tell of depth, but
     so weakly that landmark errors across the image, which the modes couple with depth, would decide it. Without
     the last term the surface of rendered heads (benchmarks/shape.py) came out worse than the mean's, 1.46
     against 1.42 mm; with it 1.30 mm.

@@ -40,7 +40,7 @@ _OUTLIER_SIGMAS = 4.0
 class NoiseSettings:
     """Standard deviations per image axis (dm) of the parts of a landmark's error."""
 
-    independent: float = 0.002
+    independent: float = 0.0025
     correlated: tuple[tuple[float, float], ...] = ((0.10, 0.0015),)
     """Pairs (length over which errors agree, standard deviation) of squared-exponential covariances."""
     doubling_distance: float = 0.3
