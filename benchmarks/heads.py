@@ -22,11 +22,11 @@ import torch
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from semblance.core_models.faces import FaceFinder
+from semblance.core_models.faces.find import FaceFinder
+from semblance.core_models.faces.landmarks import COUNT
 from semblance.core_models.geometry.mesh import vertex_normals
-from semblance.core_models.landmarks import COUNT
 from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.photo import Photo, PhotoError
+from semblance.core_models.photo.load import Photo, PhotoError
 
 SIDE = 512
 """Pixels of the square renders."""

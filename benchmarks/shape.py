@@ -19,7 +19,7 @@ import torch
 from heads import MAX_YAW, SIDE, Head, landmarks_of, make_heads, yaw_of
 from scipy.spatial import cKDTree
 
-from semblance.core_models.fitting import Fit, fit_landmarks, pose_mean
+from semblance.core_models.fitting.fit import Fit, fit_landmarks, pose_mean
 from semblance.core_models.geometry.mesh import vertex_normals
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import torch
 
-from .face_mask import face_mask
-from .faces import Face, FaceFinder
-from .fitting import Fit, fit_landmarks
+from .faces.find import Face, FaceFinder
+from .faces.mask import face_mask
+from .fitting.fit import Fit, fit_landmarks
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
-from .photo import Photo, load_photo
+from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
 from .texture.bake import TextureResult, bake_texture
 

@@ -119,7 +119,7 @@ def load_engine(device: str) -> Engine:
     if device not in ("auto", "cpu"):
         raise DeviceError(f"This version does not compute on '{device}'.", "Choose the device auto or cpu.")
     from .pipeline import Options, Pipeline
-    from .preview import preview_sheet
+    from .view.preview import preview_sheet
 
     pipeline = Pipeline()
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import skimage.data
 
-from semblance.core_models.face_mask import face_mask
-from semblance.core_models.faces import Face, find_faces
-from semblance.core_models.guided_filter import guided_fit
-from semblance.core_models.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
-from semblance.core_models.photo import Photo
-from semblance.core_models.skin import skin_log_odds
+from semblance.core_models.faces.find import Face, find_faces
+from semblance.core_models.faces.guided_filter import guided_fit
+from semblance.core_models.faces.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
+from semblance.core_models.faces.mask import face_mask
+from semblance.core_models.faces.skin import skin_log_odds
+from semblance.core_models.photo.load import Photo
 
 ASTRONAUT = skimage.data.astronaut()
 CHEEK = (200, 125)

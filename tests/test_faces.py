@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from semblance.core_models.face_landmarks import Region, is_plausible, region_around
-from semblance.core_models.faces import Face, FaceFinder, NoFaceError, TooSmallFaceError, find_faces
-from semblance.core_models.landmarks import (
+from semblance.core_models.faces.find import Face, FaceFinder, NoFaceError, TooSmallFaceError, find_faces
+from semblance.core_models.faces.landmarks import (
     CHIN,
     COUNT,
     FACE_OVAL,
@@ -28,7 +27,8 @@ from semblance.core_models.landmarks import (
     RIGHT_IRIS,
     inter_ocular_distance,
 )
-from semblance.core_models.photo import Photo
+from semblance.core_models.faces.locate import Region, is_plausible, region_around
+from semblance.core_models.photo.load import Photo
 
 ASTRONAUT = skimage.data.astronaut()
 SIDE = len(ASTRONAUT)
@@ -260,8 +260,8 @@ def test_crop_pixels_map_to_the_photo() -> None:
 
 def test_nothing_reaches_the_terminal() -> None:
     code = (
-        "import sys, skimage.data; from semblance.core_models.photo import Photo;"
-        "from semblance.core_models.faces import find_faces;"
+        "import sys, skimage.data; from semblance.core_models.photo.load import Photo;"
+        "from semblance.core_models.faces.find import find_faces;"
         "print(len(find_faces(Photo(skimage.data.astronaut(), None, 'x')))); print('kept', file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,17 +11,17 @@ import torch
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
-from semblance.core_models import landmark_solver as solver
-from semblance.core_models.fitting import (
+from semblance.core_models.faces.landmarks import COUNT, INNER_LIPS, MIRROR, inter_ocular_distance
+from semblance.core_models.fitting import solver
+from semblance.core_models.fitting.fit import (
     FitError,
     FitSettings,
     fit_landmarks,
     pose_mean,
     scaled_orthographic_pose,
 )
-from semblance.core_models.fitting_priors import CameraPrior, expression_precision, size_direction
-from semblance.core_models.landmark_noise import LandmarkNoise, NoiseSettings
-from semblance.core_models.landmarks import COUNT, INNER_LIPS, MIRROR, inter_ocular_distance
+from semblance.core_models.fitting.noise import LandmarkNoise, NoiseSettings
+from semblance.core_models.fitting.priors import CameraPrior, expression_precision, size_direction
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 

@@ -17,7 +17,18 @@ FORBIDDEN = {
     "train": {"bpy", "bmesh", "mathutils"},
 }
 # Inside core_models no import runs upwards; what is not listed stands between.
-LEVELS = {"geometry": 0, "render": 1, "morphable": 2, "texture": 3, "fitting": 4, "pipeline": 5, "worker": 6}
+LEVELS = {
+    "geometry": 0,
+    "render": 1,
+    "morphable": 2,
+    "texture": 3,
+    "photo": 3,
+    "faces": 4,
+    "fitting": 5,
+    "view": 5,
+    "pipeline": 6,
+    "worker": 7,
+}
 
 
 def modules(room: str) -> list[Path]:

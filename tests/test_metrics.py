@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.draw import polygon
 
-from semblance.core_models.framing import Frame, face_frame
 from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.view.framing import Frame, face_frame
 from semblance.tests.synthetic import OVAL, synthetic_reconstruction
 from semblance.train.metrics import (
     PSNR_CEILING,

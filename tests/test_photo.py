@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from semblance.core_models import exif
-from semblance.core_models.decode import ALPHA_BACKGROUND, MAX_SIDE
-from semblance.core_models.photo import (
+from semblance.core_models.photo import exif
+from semblance.core_models.photo.decode import ALPHA_BACKGROUND, MAX_SIDE
+from semblance.core_models.photo.load import (
     PhotoDamagedError,
     PhotoFormatError,
     PhotoNotFoundError,
@@ -454,7 +454,7 @@ def test_too_few_and_too_many_pixels(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semblance.core_models.photo.MAX_BYTES", 1000)
+    monkeypatch.setattr("semblance.core_models.photo.load.MAX_BYTES", 1000)
     (tmp_path / "film.jpg").write_bytes(b"\0" * 1001)
     with pytest.raises(PhotoSizeError, match="larger than"):
         load_photo(tmp_path / "film.jpg")
@@ -471,7 +471,7 @@ def test_a_long_photo_is_reduced(tmp_path: Path, suffix: str) -> None:
 
 _PEAK_SCRIPT = """
 import resource, sys
-from semblance.core_models.photo import load_photo
+from semblance.core_models.photo.load import load_photo
 photo = load_photo(sys.argv[1])
 assert max(photo.srgb.shape) <= 8192
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from semblance.core_models.colour import linear_to_srgb_uint8, srgb_to_linear
-from semblance.core_models.framing import (
+from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.view.framing import (
     FRAME_MARGIN,
     Frame,
     face_frame,
@@ -15,10 +16,9 @@ from semblance.core_models.framing import (
     inside_photo,
     portrait_view,
 )
-from semblance.core_models.lamps import Lamp, lamp_light
-from semblance.core_models.preview import TILE, preview_sheet
-from semblance.core_models.reconstruction import Reconstruction
-from semblance.core_models.view import Surface
+from semblance.core_models.view.lamps import Lamp, lamp_light
+from semblance.core_models.view.preview import TILE, preview_sheet
+from semblance.core_models.view.surface import Surface
 from semblance.tests.synthetic import synthetic_reconstruction
 
 

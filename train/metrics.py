@@ -22,10 +22,10 @@ from skimage.draw import polygon2mask
 from skimage.metrics import structural_similarity
 
 from ..core_models.colour import linear_to_srgb
-from ..core_models.framing import Frame, face_frame, frame_photo, frame_view, inside_photo
-from ..core_models.landmarks import FACE_OVAL, inter_ocular_distance
+from ..core_models.faces.landmarks import FACE_OVAL, inter_ocular_distance
 from ..core_models.reconstruction import Reconstruction
-from ..core_models.view import Surface
+from ..core_models.view.framing import Frame, face_frame, frame_photo, frame_view, inside_photo
+from ..core_models.view.surface import Surface
 
 SCORED_REGIONS = ("skin", "lips", "brows", "eyes")
 MINIMUM_COVERAGE = 0.85

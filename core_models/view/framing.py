@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .colour import srgb_to_linear
-from .geometry.camera import crop_intrinsics
-from .reconstruction import Reconstruction
+from ..colour import srgb_to_linear
+from ..geometry.camera import crop_intrinsics
+from ..reconstruction import Reconstruction
 
 FRAME_MARGIN = 1.3
 """Side of the face's frame in units of the longer side of the landmarks' box.

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from .geometry.camera import project
-from .render.interpolate import barycentrics, interpolate
-from .render.rasterize import rasterize
-from .view import LightFunction, Surface
+from ..geometry.camera import project
+from ..render.interpolate import barycentrics, interpolate
+from ..render.rasterize import rasterize
+from .surface import LightFunction, Surface
 
 _MAP_SIZE = 384
 """Texels of a shadow map, which spans the head: below a millimetre each."""

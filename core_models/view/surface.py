@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .colour import srgb_to_linear
+from ..colour import srgb_to_linear
+from ..geometry.camera import crop_intrinsics, to_camera
+from ..geometry.mesh import vertex_normals
+from ..reconstruction import Reconstruction
+from ..render.interpolate import barycentrics
+from ..render.lighting import shade
+from ..render.rasterize import rasterize
+from ..render.shade import sample_texture
 from .framing import View
-from .geometry.camera import crop_intrinsics, to_camera
-from .geometry.mesh import vertex_normals
-from .reconstruction import Reconstruction
-from .render.interpolate import barycentrics
-from .render.lighting import shade
-from .render.rasterize import rasterize
-from .render.shade import sample_texture
 
 CLAY_LINEAR = 0.4
 _DECIMETRES = 10.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from .landmarks import (
+from ..faces.landmarks import (
     COUNT,
     INNER_LIPS,
     LEFT_BROW,

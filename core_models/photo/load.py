@@ -16,8 +16,8 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from ..reconstruction import SemblanceError
 from . import decode, exif
-from .reconstruction import SemblanceError
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colour import linear_to_srgb_uint8, srgb_to_linear
+from ..colour import linear_to_srgb_uint8, srgb_to_linear
+from ..reconstruction import Reconstruction
 from .framing import face_frame, frame_photo, frame_view, portrait_view
 from .lamps import Lamp, lamp_light
-from .reconstruction import Reconstruction
-from .view import Surface, Texture
+from .surface import Surface, Texture
 
 TILE = 640
 """Side of every picture on the sheet, pixels."""

@@ -13,10 +13,10 @@ from types import TracebackType
 
 import numpy as np
 
-from .face_landmarks import MARGIN, Located, Region, locate_landmarks
-from .face_networks import Detection, FaceNetworks
+from ..photo.load import Photo, PhotoError
 from .landmarks import inter_ocular_distance
-from .photo import Photo, PhotoError
+from .locate import MARGIN, Located, Region, locate_landmarks
+from .networks import Detection, FaceNetworks
 
 MIN_INTER_OCULAR_PX = 12.0
 """Below it a face is under 45 pixels tall: an iris covers one or two pixels and no texture can be read."""

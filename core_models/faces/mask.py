@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..photo.load import Photo
 from . import landmarks as points
 from .guided_filter import guided_fit
 from .landmarks import inter_ocular_distance
-from .photo import Photo
 from .skin import skin_log_odds
 
 # All lengths are shares of the inter-ocular distance, unless they are said to be pixels.

@@ -1,7 +1,7 @@
 """Pose, identity and expression of one face from its 2-D landmarks: robust, regularised Gauss–Newton.
 
 The most probable face under three statements: landmark errors are correlated over the face
-(`landmark_noise`); faces and expressions are as likely as the model and `fitting_priors` say; and the focal
+(`noise`); faces and expressions are as likely as the model and `priors` say; and the focal
 length, where the photo does not tell it, is that of an ordinary portrait. MediaPipe's z is never used.
 """
 
@@ -12,18 +12,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .fitting_priors import (
+from ..faces.landmarks import COUNT, FACE_OVAL, RIGHT_IRIS, inter_ocular_distance
+from ..morphable.model import MorphableModel
+from ..reconstruction import SemblanceError
+from .noise import LandmarkNoise, NoiseSettings
+from .priors import (
     CameraPrior,
     PriorSettings,
     expression_precision,
     expression_rates,
     identity_precision,
 )
-from .landmark_noise import LandmarkNoise, NoiseSettings
-from .landmark_solver import Basis, Observation, State, gauss_newton, project
-from .landmarks import COUNT, FACE_OVAL, RIGHT_IRIS, inter_ocular_distance
-from .morphable.model import MorphableModel
-from .reconstruction import SemblanceError
+from .solver import Basis, Observation, State, gauss_newton, project
 
 _N_FACE = RIGHT_IRIS
 """Landmarks before this one are on the face, the others on the irises."""

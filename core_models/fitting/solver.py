@@ -1,6 +1,6 @@
 """The numerical heart of the landmark fit: projection, its derivatives, Gauss–Newton with boxed weights.
 
-Apart from `fitting`, which says what is fitted to what: this part knows neither photos nor defaults.
+Apart from `fit`, which says what is fitted to what: this part knows neither photos nor defaults.
 Residuals are in decimetres at the face (pixels / scale), float64 throughout.
 """
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from .landmark_noise import LandmarkNoise
+from .noise import LandmarkNoise
 
 _N_CAMERA = 7
 """Unknowns before the coefficients: rotation 3, shift 2, log scale, log focal length."""
@@ -22,7 +22,7 @@ _SCALE, _FOCAL = 5, 6
 
 @dataclass(frozen=True)
 class Basis:
-    """A model at its landmarks, and what is known of its coefficients beforehand (`fitting_priors`)."""
+    """A model at its landmarks, and what is known of its coefficients beforehand (`priors`)."""
 
     mean: np.ndarray
     """(L,3) dm"""

@@ -1,0 +1,1 @@
+"""Where the faces are: detection, the 478 landmarks, the mask."""

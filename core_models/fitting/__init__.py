@@ -1,0 +1,1 @@
+"""Landmarks to pose, identity and expression."""

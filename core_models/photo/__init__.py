@@ -1,0 +1,1 @@
+"""A photo file becomes an upright 8-bit sRGB image."""

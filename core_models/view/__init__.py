@@ -1,0 +1,1 @@
+"""Pictures of a result, rendered from it alone."""
