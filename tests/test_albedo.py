@@ -12,6 +12,7 @@ from semblance.core_models.texture.albedo import (
     darken_openings,
     divide_out,
     light_texels,
+    smooth_normals,
     smooth_residual,
 )
 from semblance.core_models.texture.atlas import build_atlas
@@ -139,3 +140,16 @@ def test_only_what_an_opening_hides_is_in_its_shadow():
     assert hidden[(column > 45) & (column < 75)].max() < 0.5
     assert hidden[(column < 30) | (column > 90)].min() > 0.99
     assert np.all(darken_openings(atlas, inside, np.ones(len(column))) == 1)
+
+
+def test_a_crease_shades_softly_and_an_eyeball_sharply():
+    atlas = _grid_atlas()
+    x = atlas.texels % atlas.size / atlas.size
+    tilt = np.where(x < 0.5, -0.6, 0.6)
+    normals = np.stack([tilt, np.zeros_like(tilt), np.full_like(tilt, 0.8)], axis=1).astype(np.float32)
+    smooth = smooth_normals(atlas, normals, np.ones(len(normals), bool))
+    np.testing.assert_allclose(np.linalg.norm(smooth, axis=1), 1, atol=1e-5)
+    at_crease, away = np.abs(x - 0.5) < 0.005, np.abs(x - 0.5) > 0.1
+    assert np.abs(smooth[at_crease, 0]).max() < 0.3
+    np.testing.assert_allclose(smooth[away], normals[away], atol=1e-3)
+    np.testing.assert_array_equal(smooth_normals(atlas, normals, np.zeros(len(normals), bool)), normals)

@@ -13,9 +13,13 @@ import torch
 from ..render.lighting import shade
 from .atlas import Atlas
 
-SHADING_FLOOR = 0.12
-"""Of the mean shading: below, division by it would turn noise into albedo."""
-GREY_RESIDUAL = (0.03, 0.85)
+SHADING_FLOOR = 0.4
+"""Of the mean shading: fine shapes turned from the light are not darker than that, for skin around lights them (below,
+division would paint pale rims around lips and nostrils). What is darker over a wide area goes into the residual."""
+NORMAL_SIGMA = 0.012
+"""Of the texture's side, about 3 mm on the face: landmarks are no surer than that, and a lip's or a nostril's edge that
+shades beside its own picture leaves a pale and a dark line."""
+GREY_RESIDUAL = (0.03, 0.7)
 CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
 side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
@@ -39,6 +43,14 @@ def light_texels(normals: np.ndarray, sh: np.ndarray) -> np.ndarray:
     ).numpy()
     floor = SHADING_FLOOR * max(float(shading.mean()), 1e-3)
     return 0.5 * (shading + floor + np.sqrt((shading - floor) ** 2 + floor**2))
+
+
+def smooth_normals(atlas: Atlas, normals: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Unit normals (M, 3), those of the texels `where` (M,) bool averaged over `NORMAL_SIGMA` of the texture."""
+    image = atlas.image((normals * where[:, None]).astype(np.float32))
+    blurred = atlas.gather(cv2.GaussianBlur(image, (0, 0), NORMAL_SIGMA * atlas.size))
+    length = np.linalg.norm(blurred, axis=1, keepdims=True)
+    return np.where(where[:, None] & (length > 1e-3), blurred / np.maximum(length, 1e-3), normals)
 
 
 def smooth_residual(

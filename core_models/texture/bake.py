@@ -11,7 +11,7 @@ import torch
 
 from ..colour import linear_to_srgb_uint8
 from ..geometry.mesh import vertex_normals
-from .albedo import darken_openings, divide_out, light_texels, smooth_residual
+from .albedo import darken_openings, divide_out, light_texels, smooth_normals, smooth_residual
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
@@ -185,8 +185,9 @@ def estimate_shading(
     prior (M, 3): the model's albedo.
     """
     openings = darken_openings(atlas, np.isin(surface.region, mesh.regions("mouth")), seen)
-    shading = light_texels(surface.normals, light.sh) * openings
-    skin = seen * np.isin(surface.region, mesh.regions("skin"))
+    outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
+    shading = light_texels(smooth_normals(atlas, surface.normals, outside), light.sh) * openings
+    skin = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
     return shading * smooth_residual(atlas, appearance, prior * shading, skin)
 
 

@@ -244,10 +244,3 @@ def _levenberg_marquardt(problem: _Problem, unknowns: np.ndarray) -> np.ndarray:
         if gain < _ENOUGH * cost:
             break
     return unknowns
-
-
-def _expected(count: int) -> np.ndarray:
-    """The prior's mean (count,): grey light of `GREY_LEVEL` from everywhere, the mean albedo."""
-    mean = np.zeros(count)
-    mean[[0, 9, 18]] = GREY_LEVEL / _Y0
-    return mean
