@@ -155,6 +155,21 @@ def test_the_scene_shows_the_face(head: Dump) -> None:
     assert scene["active_node"] == "Albedo"
 
 
+def test_photo_light_off_shows_the_lamps(head: Dump) -> None:
+    """In the view that opens: lit by the file's lamps and World, the switch in sight."""
+    scene = head.facts["scene"]
+    assert scene["viewport_light"] == [True, True]
+    assert scene["properties"] == ["MATERIAL"]
+
+
+def test_drawings_of_camera_and_lamps_stay_out_of_the_way(head: Dump) -> None:
+    scene = head.facts["scene"]
+    assert scene["camera_display"] < 0.2
+    assert scene["lamp_lines"].keys() == {"key", "fill", "rim"}
+    for drawn, limits_the_light, to_the_face in scene["lamp_lines"].values():
+        assert drawn < to_the_face and not limits_the_light
+
+
 def test_world_is_made_but_not_assigned(head: Dump) -> None:
     assert head.facts["scene"]["world"] is None
     assert head.facts["worlds"] == {"head Ünïcode 顔 light": [True, 0.0]}

@@ -12,6 +12,9 @@ from .axes import HEAD_TO_BLENDER
 _SENSOR_WIDTH = 36.0
 """Millimetres, a full-frame camera's; only its ratio to the focal length matters."""
 
+_DISPLAY_SIZE = 0.1
+"""Metres, of Blender's drawing of the camera: the default, 1 m, dwarfs a head."""
+
 
 def camera_object(name: str, reconstruction: Reconstruction, photo: bpy.types.Image) -> bpy.types.Object:
     """Camera that matches the photo, with `photo` as its background.
@@ -29,6 +32,7 @@ def camera_object(name: str, reconstruction: Reconstruction, photo: bpy.types.Im
     data.shift_x = (width / 2 - cx) / width
     data.shift_y = (cy - height / 2) / width * fx / fy
     data.clip_start = 0.01
+    data.display_size = _DISPLAY_SIZE
     _show_background(data, photo)
     camera = bpy.data.objects.new(name, data)
     camera.matrix_world = _camera_to_world(reconstruction)

@@ -26,8 +26,9 @@ def write_document(reconstruction: Reconstruction, name: str, options: SceneOpti
     """Replace the open file by a new one that shows `reconstruction`, and save it as `path`.
 
     The view transform is Standard, so that photo light shows the photo's own colours (Blender's default, AgX, does
-    not); the render has the photo's size and camera; three lamps stand ready for scene light; the 3-D view of the
-    Layout workspace looks through the camera, in Material Preview.
+    not); the render has the photo's size and camera; three lamps stand ready for scene light. In the Layout
+    workspace the 3-D view looks through the camera, in Material Preview lit by the lamps, and the switch `Photo light`
+    is in sight.
 
     Raises:
         BlendFileError: `path` cannot be written. What is there then may be incomplete.
@@ -73,7 +74,11 @@ def _show_face(face: bpy.types.Object) -> None:
         for space in area.spaces:
             if space.type == "VIEW_3D":
                 space.shading.type = "MATERIAL"
+                # Otherwise Blender's studio picture would light the face where `Photo light` is 0.
+                space.shading.use_scene_lights = space.shading.use_scene_world = True
                 space.region_3d.view_perspective = "CAMERA"
+            elif space.type == "PROPERTIES":
+                space.context = "MATERIAL"
 
 
 @contextlib.contextmanager

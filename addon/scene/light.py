@@ -88,6 +88,8 @@ def _area_lamp(
 ) -> bpy.types.Object:
     data = bpy.data.lights.new(name, "AREA")
     data.energy, data.size, data.color = watts, size, colour
+    # Only drawn: the lamp's line, by default 40 m long, through the face. The light is not cut off.
+    data.cutoff_distance = size / 2
     lamp = bpy.data.objects.new(name, data)
     lamp.location = place
     lamp.rotation_euler = (-Vector(place)).to_track_quat("-Z", "Y").to_euler()

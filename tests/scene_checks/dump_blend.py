@@ -46,6 +46,16 @@ def scene_facts():
         "background": [background.image.name, background.frame_method, background.display_depth],
         "shows_background": scene.camera.data.show_background_images,
         "viewport": [view.shading.type, view.region_3d.view_perspective],
+        "viewport_light": [view.shading.use_scene_lights, view.shading.use_scene_world],
+        "properties": [
+            s.context for a in bpy.data.screens["Layout"].areas for s in a.spaces if s.type == "PROPERTIES"
+        ],
+        "camera_display": scene.camera.data.display_size,
+        "lamp_lines": {
+            o.name.split()[-1]: [o.data.cutoff_distance, o.data.use_custom_distance, o.location.length]
+            for o in bpy.data.objects
+            if o.type == "LIGHT"
+        },
         "collections": {c.name: sorted(o.name for o in c.objects) for c in bpy.data.collections},
         "materials": [m.name for m in bpy.data.materials],
         "switches": {name: shader.inputs[name].default_value for name in ("Photo light", "Vertex colours")},
