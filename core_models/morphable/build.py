@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from . import albedo, anatomy, expressions, uv
+from .corrections import Corrections, clear_of_eyes, load_corrections
 from .default import LEVELS, REGIONS, DefaultCage
 from .deform import mirrored
 from .facemesh import INPUT_SIZE, FaceMeshNetwork, tesselation_edges
@@ -22,12 +23,16 @@ SEED = 0
 _MM_PER_DM = 100.0
 
 
-def build_default_cage(seed: int = SEED) -> DefaultCage:
-    """The default model's cage, decimetres; the same for the same seed and mediapipe version."""
+def build_default_cage(corrections: Corrections | None = None, seed: int = SEED) -> DefaultCage:
+    """The default model's cage, decimetres; the same for the same seed and mediapipe version.
+
+    `corrections`: None for the shipped ones.
+    """
+    corrections = corrections or load_corrections()
     network = FaceMeshNetwork()
     grey = np.full((INPUT_SIZE, INPUT_SIZE, 3), 128, np.uint8)
     cage = build_cage(tesselation_edges(), network(grey))
-    points = build_mean(network, cage, np.random.default_rng(seed))
+    points = build_mean(network, cage, np.random.default_rng(seed)) + corrections.mean
     network.close()
     targets, eye_centres = cage_targets(points, cage)
     fine = subdivide(cage.faces, cage.n_vertices, LEVELS)
@@ -39,6 +44,7 @@ def build_default_cage(seed: int = SEED) -> DefaultCage:
     landmark_faces = cage.faces[(cage.faces < anatomy.N_LANDMARKS).all(1)]
     mirror = cage.mirror[: anatomy.N_LANDMARKS]
     shapes = expressions.build_expressions(points, landmark_faces, mirror, eye_centres[0])
+    shapes = shapes + clear_of_eyes(corrections.expressions, points, eye_centres)
     modes, eye_modes, parity = _identity(targets, eye_centres, shapes, cage)
     moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
     moved = _as_control(moved, surface, cage)
