@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from semblance.core_models.morphable import eyes
+from semblance.core_models.morphable import anatomy, eyes
 from semblance.core_models.morphable.albedo import random_coefficients
 from semblance.core_models.morphable.contact_sheet import ContactSheet
+from semblance.core_models.morphable.corrections import (
+    CORRECTIONS_PATH,
+    Corrections,
+    clear_of_eyes,
+    load_corrections,
+    save_corrections,
+    symmetric,
+)
 from semblance.core_models.morphable.default import (
     DEFAULT_PATH,
     DefaultCage,
@@ -19,7 +27,7 @@ from semblance.core_models.morphable.default import (
     load_default_cage,
     load_default_model,
 )
-from semblance.core_models.morphable.expressions import NAMES
+from semblance.core_models.morphable.expressions import NAMES, PARTNER
 from semblance.core_models.morphable.model import ModelData, MorphableModel
 from semblance.core_models.morphable.portrait import Studio
 from semblance.core_models.morphable.skin import (
@@ -307,6 +315,48 @@ def test_random_people_have_skin_colours(model: MorphableModel) -> None:
     assert skin.min() > 0.003
     red, green, blue = skin.T
     assert (red > green).float().mean() > 0.99 and (green > blue).float().mean() > 0.97
+
+
+# Corrections learned from portraits
+
+
+def test_corrections_survive_the_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    corrections = Corrections.none()
+    corrections.mean[:] = rng.normal(size=(468, 3))
+    corrections.expressions[NAMES.index("jawOpen")] = rng.normal(size=(468, 3))
+    save_corrections(corrections, tmp_path / "corrections.npz")
+    read = load_corrections(tmp_path / "corrections.npz")
+    np.testing.assert_allclose(read.mean, corrections.mean, atol=2e-3)
+    np.testing.assert_allclose(read.expressions, corrections.expressions, atol=2e-3)
+
+
+def test_shipped_corrections_are_small_symmetric_and_keep_the_mouth_closed(cage: DefaultCage) -> None:
+    assert CORRECTIONS_PATH.stat().st_size < 100_000
+    shipped = load_corrections()
+    assert np.linalg.norm(shipped.mean, axis=1).max() < 5.01
+    assert np.linalg.norm(shipped.expressions, axis=2).max() < 4.01
+    reflected = symmetric(shipped, cage.mirror[:468], PARTNER)
+    np.testing.assert_allclose(shipped.mean, reflected.mean, atol=5e-3)
+    np.testing.assert_allclose(shipped.expressions, reflected.expressions, atol=5e-3)
+    upper, lower = list(anatomy.UPPER_INNER_LIP), list(anatomy.LOWER_INNER_LIP)
+    np.testing.assert_allclose(shipped.mean[upper], shipped.mean[lower], atol=5e-3)
+    smile = shipped.expressions[NAMES.index("mouthSmileLeft")]
+    np.testing.assert_allclose(smile[upper], smile[lower], atol=5e-3)
+
+
+def test_corrections_do_not_press_lids_into_eyeballs() -> None:
+    centres = np.array([[-31.0, 0, -12], [31.0, 0, -12]])
+    points = np.tile([0.0, 80.0, 0.0], (468, 1))
+    points[0], points[1] = centres[0] + [0, 5, 12], centres[1] + [0, 5, 12]
+    offsets = np.zeros((2, 468, 3))
+    offsets[0, :2, 2], offsets[1, :2, 2] = -2.0, 2.0
+    offsets[0, 2, 2] = -2.0
+    kept = clear_of_eyes(offsets, points, centres)
+    outward = np.array([0, 5, 12]) / 13
+    np.testing.assert_allclose(kept[0, :2] @ outward, 0, atol=1e-9)
+    np.testing.assert_allclose(kept[1], offsets[1])
+    np.testing.assert_allclose(kept[0, 2:], offsets[0, 2:])
 
 
 # Construction
