@@ -223,6 +223,14 @@ def test_blink_closes_the_eye(model: MorphableModel) -> None:
     assert (closed[159, 1] - closed[145, 1]).abs() < 0.06 * open_gap
 
 
+@pytest.mark.parametrize("name", ["mouthSmile", "mouthPress", "mouthDimple", "mouthStretch", "mouthFrown"])
+def test_closed_lips_stay_apart(model: MorphableModel, name: str) -> None:
+    weights = weights_of(model, **{name + "Left": 1.0, name + "Right": 1.0})
+    points = model.shape(torch.zeros(1, 80), weights)[0]
+    upper, lower = list(anatomy.UPPER_INNER_LIP), list(anatomy.LOWER_INNER_LIP)
+    assert (points[upper, 1] - points[lower, 1]).min() * MM_PER_DM > -0.05
+
+
 def test_identity_cannot_open_the_lips(model: MorphableModel) -> None:
     upper, lower = [191, 80, 81, 82, 13, 312, 311, 310, 415], [95, 88, 178, 87, 14, 317, 402, 318, 324]
     parting = model.identity_basis[:, upper] - model.identity_basis[:, lower]

@@ -45,6 +45,8 @@ def build_default_cage(corrections: Corrections | None = None, seed: int = SEED)
     mirror = cage.mirror[: anatomy.N_LANDMARKS]
     shapes = expressions.build_expressions(points, landmark_faces, mirror, eye_centres[0])
     shapes = shapes + clear_of_eyes(corrections.expressions, points, eye_centres)
+    sealed = [k for k, name in enumerate(expressions.NAMES) if name.startswith(expressions.SEALED)]
+    shapes[sealed] = seal_operator(anatomy.N_LANDMARKS) @ shapes[sealed]
     modes, eye_modes, parity = _identity(targets, eye_centres, shapes, cage)
     moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
     moved = _as_control(moved, surface, cage)

@@ -47,6 +47,8 @@ NEVER_IDENTITY = tuple(
     for name in ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
     for side in ("Left", "Right")
 )
+# Thinning lips must not run through each other: facing points of these move alike.
+SEALED = ("mouthSmile", "mouthPress")
 
 
 class _Sculptor:
