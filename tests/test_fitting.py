@@ -289,6 +289,15 @@ def test_partners_are_coupled_and_opposites_are_not() -> None:
     assert precision[2, 3] == 0
 
 
+def test_opposites_are_not_used_against_each_other() -> None:
+    names = ["jawLeft", "jawRight", "eyeLookUpLeft", "eyeLookDownLeft", "eyeLookUpRight"]
+    precision = expression_precision(names, FitSettings().prior)
+    assert precision[0, 1] > 1
+    assert precision[2, 3] > 1
+    assert precision[2, 1] == 0
+    assert np.linalg.eigvalsh(precision).min() > 0
+
+
 def test_a_told_focal_length_is_believed(model: MorphableModel) -> None:
     landmarks = photographed(model, turn(20), some_identity(model))
     told = fit_landmarks(model, landmarks, SIZE, 1500.0)

@@ -29,6 +29,15 @@ _DEPTH_POINTS = 60
 """So many independent points do the landmarks of a face count for in depth."""
 _ONE_SIDED = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 """Not two halves of one expression, but opposites."""
+_OPPOSITES = {
+    "jawLeft": "jawRight",
+    "mouthLeft": "mouthRight",
+    "eyeLookUpLeft": "eyeLookDownLeft",
+    "eyeLookUpRight": "eyeLookDownRight",
+    "eyeLookInLeft": "eyeLookOutLeft",
+    "eyeLookInRight": "eyeLookOutRight",
+}
+"""Together they would cancel, and leave a slider position that no person makes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class PriorSettings:
     """Mean of the exponential prior on expression weights."""
     pair_sigma: float = 0.2
     """Standard deviation of the difference between a left and a right weight."""
+    opposite_sigma: float = 0.3
+    """Standard deviation of the sum of two opposite weights."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ def expression_rates(names: Sequence[str], settings: PriorSettings) -> np.ndarra
 
 
 def expression_precision(names: Sequence[str], settings: PriorSettings) -> np.ndarray:
-    """Precision (Ke,Ke) that couples partners: left with right, and both eyes looking the same way."""
+    """Precision (Ke,Ke) that couples partners (left with right, both eyes looking the same way) and opposites."""
     index = {name: k for k, name in enumerate(names)}
     precision = 1e-3 * np.eye(len(names))  # expressions without effect stay determined
     for name, k in index.items():
@@ -121,6 +132,10 @@ def expression_precision(names: Sequence[str], settings: PriorSettings) -> np.nd
             difference = np.zeros(len(names))
             difference[[k, partner]] = 1.0, -1.0
             precision += np.outer(difference, difference) / settings.pair_sigma**2
+    for name, opposite in _OPPOSITES.items():
+        if name in index and opposite in index:
+            together = np.isin(np.arange(len(names)), [index[name], index[opposite]])
+            precision += np.outer(together, together) / settings.opposite_sigma**2
     return precision
 
 
