@@ -124,7 +124,7 @@ def _fit(
     observation, state = _start(basis, ids, points[ids], image_size, focal_px, settings)
     try:
         state = gauss_newton(basis, observation, state, settings.iterations, settings.tolerance)
-    except np.linalg.LinAlgError as error:
+    except (np.linalg.LinAlgError, OverflowError) as error:
         raise FitError("No face could be fitted to the landmarks.", _HINT) from error
     return _result(basis, ids, points, observation, state, settings.max_rms_percent)
 

@@ -24,8 +24,11 @@ CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
 side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
 to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
-_RESIDUAL_LIMIT = 2.5
-"""Largest |log| of the residual."""
+_GREY_LIMIT, _CHROMA_LIMIT = 1.5, 0.8
+"""Largest |log| of the residual's mean over the channels and of their departure from it."""
+_CHROMA_SUPPORT = 0.6
+"""Of the mean shading: how much of the mean light's colour is mixed into the fitted one's, so that a colour that
+order-2 light invents where next to no light falls does not come back inverted in the skin."""
 OPENING_SHADOW = 0.65
 """Share of the light that does not reach what an opening (mouth, lids) hides from the photo."""
 _OPENING_RIM = 0.008
@@ -37,12 +40,16 @@ ALBEDO_RANGE = (0.003, 0.97)
 
 
 def light_texels(normals: np.ndarray, sh: np.ndarray) -> np.ndarray:
-    """Shading (M, 3) of unit normals (M, 3) under sh (3, 9), lifted softly to `SHADING_FLOOR` of its mean."""
+    """Shading (M, 3) of unit normals (M, 3) under sh (3, 9), softly lifted to `SHADING_FLOOR` of its mean."""
     shading = shade(
         torch.as_tensor(normals, dtype=torch.float32), torch.as_tensor(sh, dtype=torch.float32)
     ).numpy()
-    floor = SHADING_FLOOR * max(float(shading.mean()), 1e-3)
-    return 0.5 * (shading + floor + np.sqrt((shading - floor) ** 2 + floor**2))
+    mean = np.maximum(shading.mean(0), 1e-3)
+    support = _CHROMA_SUPPORT * mean
+    grey = shading.mean(1, keepdims=True)
+    colour = (shading + support) / (grey + support.mean())
+    floor = SHADING_FLOOR * mean.mean()
+    return colour * 0.5 * (grey + floor + np.sqrt((grey - floor) ** 2 + floor**2))
 
 
 def smooth_normals(atlas: Atlas, normals: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -62,12 +69,15 @@ def smooth_residual(
     measure it.
     """
     ratio = np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3))
-    ratio = np.clip(ratio, -2 * _RESIDUAL_LIMIT, 2 * _RESIDUAL_LIMIT)
     grey = ratio.mean(1, keepdims=True)
-    smooth = _smooth(atlas, grey, weights, *GREY_RESIDUAL) + _smooth(
-        atlas, ratio - grey, weights, *CHROMA_RESIDUAL
-    )
-    return np.exp(atlas.gather(_RESIDUAL_LIMIT * np.tanh(smooth / _RESIDUAL_LIMIT)))
+    smooth_grey = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), weights, *GREY_RESIDUAL)
+    smooth_chroma = _smooth(atlas, _limited(ratio - grey, 2 * _CHROMA_LIMIT), weights, *CHROMA_RESIDUAL)
+    smooth = _limited(smooth_grey, _GREY_LIMIT) + _limited(smooth_chroma, _CHROMA_LIMIT)
+    return np.exp(atlas.gather(smooth))
+
+
+def _limited(values: np.ndarray, limit: float) -> np.ndarray:
+    return limit * np.tanh(values / limit)
 
 
 def _smooth(atlas: Atlas, values: np.ndarray, weights: np.ndarray, sigma: float, share: float) -> np.ndarray:
