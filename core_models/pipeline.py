@@ -56,16 +56,19 @@ class Options:
 
 
 @dataclass
-class _Clock:
+class Clock:
     """Reports each stage as it starts and remembers how long it took."""
 
     progress: Progress
     first: float = 0.0
+    """Fraction of the photo's time before this face."""
     share: float = 1.0
+    """Fraction that this face takes."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """One of `_STAGES`, around the work."""
         self.progress(name, self.first + self.share * _STAGES[name])
         start = time.perf_counter()
         yield
@@ -95,7 +98,7 @@ class Pipeline:
             FitError: the landmarks are no face's.
             CancelledError: raised by `progress`.
         """
-        clock = _Clock(progress)
+        clock = Clock(progress)
         with clock.stage("photo"):
             photo = load_photo(path)
         with clock.stage("faces"):
@@ -103,7 +106,7 @@ class Pipeline:
         faces = choose_faces(found, options, photo.path)
         results = []
         for done, face in enumerate(faces):
-            one = _Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
+            one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
             result = reconstruct(photo, face, self.model, options, one)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
@@ -111,7 +114,7 @@ class Pipeline:
 
 
 def reconstruct(
-    photo: Photo, face: Face, model: MorphableModel, options: Options, clock: _Clock
+    photo: Photo, face: Face, model: MorphableModel, options: Options, clock: Clock
 ) -> Reconstruction:
     """One face of a photo → its reconstruction."""
     with clock.stage("shape"):
@@ -121,13 +124,17 @@ def reconstruct(
         mask = face_mask(photo, face.landmarks)
     with clock.stage("texture"):
         in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
-        size = min(options.size, DRAFT_SIZE) if options.quality == "draft" else options.size
-        texture = bake_texture(photo.srgb, mask, model, in_camera, fit.K, size)
+        texture = bake_texture(photo.srgb, mask, model, in_camera, fit.K, texture_size(options))
     with clock.stage("result"):
         report = describe(photo, face, fit, texture, model, options)
         result = assemble(photo, face, mask, model, fit, vertices, neutral, texture, report)
     result.report["stage_seconds"] = clock.seconds
     return result
+
+
+def texture_size(options: Options) -> int:
+    """Pixels; a draft's texture is small."""
+    return min(options.size, DRAFT_SIZE) if options.quality == "draft" else options.size
 
 
 def choose_faces(faces: list[Face], options: Options, path: str) -> list[Face]:
@@ -170,7 +177,9 @@ def describe(
     return {
         "semblance": _version(),
         "torch": torch.__version__,
+        "device": "cpu",
         "model": model.model_id,
+        "texture_size": texture_size(options),
         "quality": options.quality,
         "face": face.index + 1,
         "landmark_rms_percent": round(fit.landmark_rms_percent, 4),
