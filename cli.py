@@ -62,7 +62,7 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     face.add_argument("--quality", choices=QUALITIES, default="standard")
     which = face.add_mutually_exclusive_group()
     which.add_argument(
-        "--face", type=int, metavar="N", help="the N-th largest face (default: 1, the largest)"
+        "--face", type=_from_one, metavar="N", help="the N-th largest face (default: 1, the largest)"
     )
     which.add_argument("--all-faces", action="store_true", help="every face in the photo")
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
@@ -85,12 +85,19 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="a folder, or a .txt list of names beside it",
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for the report")
-    evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
+    evaluate.add_argument("--limit", type=_from_one, metavar="N", help="only the first N photos")
     evaluate.add_argument(
         "--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels"
     )
     evaluate.add_argument("--quality", choices=QUALITIES, default="standard")
     evaluate.set_defaults(run=_run_evaluate)
+
+
+def _from_one(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
+    return number
 
 
 def _run_face(namespace: argparse.Namespace) -> int:

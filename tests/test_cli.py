@@ -93,7 +93,15 @@ def test_an_existing_output_is_kept_without_force(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["face", "x.jpg", "--size", "7"], ["face", "x.jpg", "--face", "1", "--all-faces"], ["nonsense"], []],
+    [
+        ["face", "x.jpg", "--size", "7"],
+        ["face", "x.jpg", "--face", "1", "--all-faces"],
+        ["face", "x.jpg", "--face", "0"],
+        ["face", "x.jpg", "--face", "two"],
+        ["evaluate", "--photos", "a", "--out", "b", "--limit", "-1"],
+        ["nonsense"],
+        [],
+    ],
 )
 def test_unusable_arguments_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
