@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 import traceback
@@ -50,7 +51,7 @@ class UnexpectedError(SemblanceError):
 
 
 def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
-    """Reconstruct every photo and write its files; a photo that fails does not stop the others.
+    """Reconstruct every photo, once, and write its files; a photo that fails does not stop the others.
 
     Args:
         arguments: what to do.
@@ -68,13 +69,21 @@ def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
     failures = 0
     with job, _interruptible():
         try:
-            for photo in arguments.photos:
+            for photo in _each_once(arguments.photos):
                 failures += not _try_photo(job, photo, arguments, plan, terminal)
         except KeyboardInterrupt:
             _cancel(job)
             terminal.clear()
             return _INTERRUPTED
     return 1 if failures else 0
+
+
+def _each_once(photos: Sequence[Path]) -> list[Path]:
+    """Without the repetitions of a file; a link with a name of its own, which has its own results, is none."""
+    first: dict[Path, Path] = {}
+    for photo in photos:
+        first.setdefault(Path(os.path.realpath(photo.parent), photo.name), photo)
+    return list(first.values())
 
 
 def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan, terminal: Terminal) -> bool:

@@ -92,6 +92,15 @@ def test_namesakes_do_not_overwrite_each_other_even_with_force(tmp_path: Path) -
     assert names(tmp_path / "out") == ["ok.blend", "ok_preview.png"]
 
 
+def test_a_photo_named_twice_is_done_once(tmp_path: Path) -> None:
+    photo = tmp_path / "ok.jpg"
+    photo.touch()
+    (tmp_path / "folder").mkdir()
+    done = face(photo, tmp_path / "folder" / ".." / "ok.jpg", photo)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1 and str(photo) in done.stdout
+
+
 def test_every_face_gets_a_number(tmp_path: Path) -> None:
     done = face(tmp_path / "two.jpg", all_faces=True, json=True)
     assert done.returncode == 0
