@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core_models.reconstruction import SemblanceError
+from ..core_models.reconstruction import SemblanceError, write_hint
 
 
 class OutputExistsError(SemblanceError):
@@ -142,5 +142,5 @@ def _check_writable(folder: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> UnwritableError:
     return UnwritableError(
         f"'{folder}' cannot be written ({error.strerror or error}).",
-        "Free some space or choose another folder with --out.",
+        write_hint(error, "choose another folder with --out"),
     )

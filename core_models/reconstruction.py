@@ -6,6 +6,7 @@ This is the one module that `addon/` imports. An outsider can re-render the face
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass, fields
@@ -57,6 +58,16 @@ class InvalidReconstructionError(SemblanceError):
     """Arrays that contradict the format: a wrong shape or type, or an index out of range."""
 
     code = "invalid_result"
+
+
+def write_hint(error: OSError, elsewhere: str = "choose another folder") -> str:
+    """What to do about a file or folder that cannot be written; `elsewhere` is how to choose another place."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"Free some space or {elsewhere}."
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        # A rename has two names; what is in its way has the second.
+        return f"Rename or move what is in the way of '{error.filename2 or error.filename}', or {elsewhere}."
+    return f"{elsewhere.capitalize()}."
 
 
 # name: (numpy kind or exact type, shape). Letters are sizes that must agree wherever they appear; N vertices, F faces,
@@ -183,7 +194,7 @@ class Reconstruction:
         except OSError as error:
             raise ReconstructionFileError(
                 f"The result cannot be written to '{target}' ({error.strerror or error}).",
-                "Free some space or choose another folder.",
+                write_hint(error),
             ) from error
         finally:
             temporary.unlink(missing_ok=True)

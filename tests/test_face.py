@@ -122,13 +122,23 @@ def test_json_lines(tmp_path: Path) -> None:
     assert failed["message"] == "There is no face in the photo." and failed["hint"] == "Choose another one."
 
 
-@pytest.mark.parametrize("out", ["a file", "a file/below", "/proc/nowhere"])
-def test_a_target_that_cannot_be_written(tmp_path: Path, out: str) -> None:
+@pytest.mark.parametrize(
+    ("out", "hint"),
+    [("a file", "in the way"), ("a file/below", "in the way"), ("/proc/nowhere", "Choose another folder")],
+)
+def test_a_target_that_cannot_be_written(tmp_path: Path, out: str, hint: str) -> None:
     (tmp_path / "a file").touch()
     done = face(tmp_path / "ok.jpg", out=tmp_path / out)
     assert done.returncode == 1
     (sentence,) = done.stderr.splitlines()
-    assert "cannot be written" in sentence and "--out" in sentence
+    assert "cannot be written" in sentence and hint in sentence and "--out" in sentence
+
+
+def test_a_folder_where_a_file_should_go(tmp_path: Path) -> None:
+    (tmp_path / "ok.blend").mkdir()
+    done = face(tmp_path / "ok.jpg", force=True)
+    assert done.returncode == 1 and f"in the way of '{tmp_path / 'ok.blend'}'" in done.stderr
+    assert names(tmp_path) == ["ok.blend"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")

@@ -1,6 +1,7 @@
 """The result file: what goes in comes out; everything else is refused by a named error with a sentence."""
 
 import dataclasses
+import errno
 import io
 import zipfile
 
@@ -14,6 +15,7 @@ from semblance.core_models.reconstruction import (
     Reconstruction,
     ReconstructionFileError,
     SemblanceError,
+    write_hint,
 )
 from semblance.tests.synthetic import synthetic_reconstruction
 
@@ -89,6 +91,19 @@ def test_a_target_that_cannot_be_written_leaves_nothing(reconstruction, tmp_path
         with pytest.raises(ReconstructionFileError, match="cannot be written"):
             reconstruction.save(target)
     assert [path.name for path in tmp_path.iterdir()] == ["taken.npz"]
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "Free some space or choose another folder."),
+        (errno.EACCES, "Choose another folder."),
+        (errno.EROFS, "Choose another folder."),
+        (errno.ENOTDIR, "Rename or move what is in the way of 'here', or choose another folder."),
+    ],
+)
+def test_the_hint_for_a_file_that_cannot_be_written(number: int, hint: str) -> None:
+    assert write_hint(OSError(number, "no", "here")) == hint
 
 
 @pytest.mark.parametrize("value", [object(), np.float32(1), float("nan")])

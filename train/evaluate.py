@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from ..core_models.reconstruction import Reconstruction, SemblanceError
+from ..core_models.reconstruction import Reconstruction, SemblanceError, write_hint
 from ..core_models.worker import load_engine
 from .data.photos import list_photos
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
@@ -197,7 +197,7 @@ def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
 def _unwritable(out: Path, error: OSError) -> EvaluationError:
     return EvaluationError(
         f"The report cannot be written to '{out}' ({error.strerror or error}).",
-        "Free some space or choose another folder.",
+        write_hint(error),
     )
 
 
