@@ -14,8 +14,10 @@ A request is one line of JSON:
     {"event": "error", "request": 3, "code": "no_face", "message": "…", "hint": "…"}
 
 `result` and `preview` exist, complete, before `done` names them. A file `cancel` in a request's `out` folder
-cancels it. The process stays warm between requests and exits when stdin ends. Its stdout and stderr, where
-libraries print and tracebacks go, are a log: `addon.backend` keeps them in `FOLDER/worker.log`.
+cancels it. The process stays warm between requests. When stdin ends, because the other side closed it or was
+killed, it deletes the `out` folders inside FOLDER, so that nothing made from a photo stays behind, and exits.
+Its stdout and stderr, where libraries print and tracebacks go, are a log: `addon.backend` keeps them in
+`FOLDER/worker.log`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import argparse
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -130,7 +133,7 @@ def load_engine(device: str) -> Engine:
 
 
 def serve(folder: Path, requests: Iterable[str], make_engine: Callable[[], Engine]) -> int:
-    """Answer `requests`, one JSON object a line, in order.
+    """Answer `requests`, one JSON object a line, in order; then delete the results that are inside `folder`.
 
     Returns:
         The exit code: 0, or 1 when the engine cannot be made.
@@ -142,13 +145,18 @@ def serve(folder: Path, requests: Iterable[str], make_engine: Callable[[], Engin
         events.error(None, error)
         return 1
     events.add("hello", protocol=PROTOCOL, device=engine.device)
+    outs = []
     for line in requests:
         if line.strip():
-            _answer(engine, line, events)
+            outs.append(_answer(engine, line, events))
+    for out in outs:
+        if out is not None and folder.resolve() in out.resolve().parents:
+            shutil.rmtree(out, ignore_errors=True)
     return 0
 
 
-def _answer(engine: Engine, line: str, events: _Events) -> None:
+def _answer(engine: Engine, line: str, events: _Events) -> Path | None:
+    """Where the results are, if the line was understood."""
     request = None
     try:
         request = _parse(line)
@@ -157,6 +165,7 @@ def _answer(engine: Engine, line: str, events: _Events) -> None:
         events.add("done", request=request.id, results=results, seconds=round(time.perf_counter() - start, 3))
     except Exception as error:
         events.error(request.id if request else None, error)
+    return request.out if request else None
 
 
 def _parse(line: str) -> _Request:

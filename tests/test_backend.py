@@ -153,6 +153,8 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
     ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"events.jsonl", "worker.log"}, "something made from the photo is left"
 
 
 def test_the_real_worker_starts_under_any_folder_name(tmp_path: Path) -> None:

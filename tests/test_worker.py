@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,11 @@ def request(out: Path, number: int = 1, preview: bool = True) -> str:
 
 
 def events(folder: Path, *lines: str, engine: Engine) -> list[dict[str, Any]]:
-    assert serve(folder, lines, lambda: engine) == 0
-    return read(folder)
+    """Of a worker whose requests in `folder` want their results beside its own folder, which keeps them."""
+    job = folder / "job"
+    job.mkdir()
+    assert serve(job, lines, lambda: engine) == 0
+    return read(job)
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -131,6 +134,21 @@ def test_cancel(tmp_path: Path) -> None:
     failed = events(tmp_path, request(tmp_path / "1"), engine=engine(work))[-1]
     assert failed["code"] == "cancelled"
     assert not list((tmp_path / "1").glob("*.npz"))
+
+
+def test_results_in_the_job_folder_go_when_the_requests_end(tmp_path: Path) -> None:
+    inside, beside = tmp_path / "job" / "1", tmp_path / "beside"
+    other = tmp_path / "job" / "not ours"
+    other.mkdir(parents=True)
+
+    def requests() -> Iterator[str]:
+        yield request(inside, 1)
+        yield request(beside, 2)
+        assert (inside / "result_1.npz").exists()
+
+    assert serve(tmp_path / "job", requests(), engine) == 0
+    assert not inside.exists() and other.exists()
+    assert sorted(path.name for path in beside.iterdir()) == ["preview_1.png", "result_1.npz"]
 
 
 @pytest.mark.parametrize("line", ["what?\n", "[]\n", "{}\n", '{"id": null}\n'])
