@@ -11,11 +11,12 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := $(shell grep '^torch==' requirements.txt)
-SPACE_KB := 4000000
+# PyPI's Linux wheel of torch brings the CUDA libraries along.
+SPACE_GB := $(if $(filter Darwin,$(shell uname))$(findstring cpu,$(TORCH_INDEX)),4,9)
 
 stop = { printf '%s\n' "$(1)" >&2; exit 1; }
 
-.PHONY: face test test-slow lint evaluate model contact-sheets clean
+.PHONY: face test test-slow lint clean
 
 face: .venv/ready
 	@$(BIN)/semblance face $(if $(PHOTO),"$(PHOTO)",--demo) $(ARGS)
@@ -35,8 +36,8 @@ clean:
 .venv/ready: requirements.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| $(call stop,Python 3.11 is needed: install it or name it with PYTHON=/path/to/python3.11.)
-	@test "$$(df -Pk . | awk 'NR == 2 { print $$4 }')" -gt $(SPACE_KB) \
-		|| $(call stop,Less than 4 GB of disk space is free here: free some and run the command again.)
+	@test "$$(df -Pk . | awk 'NR == 2 { print $$4 }')" -gt $(SPACE_GB)000000 \
+		|| $(call stop,Less than $(SPACE_GB) GB of disk space is free here: free some and run the command again.)
 	@echo "Setting up .venv (once; a few minutes) ..." >&2
 	@"$(PYTHON)" -m venv .venv || $(call stop,Python's venv module is missing: install it (Debian: python3.11-venv).)
 	@$(PIP) install $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
