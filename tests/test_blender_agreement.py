@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from semblance.core_models.geometry.camera import intrinsics, rotation_from_vector, to_camera
+from semblance.core_models.geometry.camera import intrinsics, to_camera
 from semblance.core_models.render.lighting import equirectangular, rotate_sh, sh_to_radiance, shade
 from semblance.core_models.render.shade import render_attributes
 
@@ -24,7 +25,7 @@ CAMERAS = {  # fx, fy, cx, cy: principal points off the centre, pixels that are 
     "wide pixels": (300.0, 260.0, 83.7, 88.2),
     "tall pixels": (255.0, 300.0, 121.4, 60.9),
 }
-TURN = (0.25, -0.5, 0.12)  # radians, axis × angle
+ROTATION = Rotation.from_rotvec((0.25, -0.5, 0.12)).as_matrix()
 TRANSLATION = (0.01, -0.015, -0.75)  # metres
 BALL_RADIUS = 0.012
 BALLS = [(x, y, z) for x in (-0.07, 0.0, 0.08) for y in (-0.05, 0.04) for z in (0.02 + 0.4 * x,)]
@@ -74,7 +75,7 @@ def blender(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
         ball=sphere.numpy(),
         ball_faces=sphere_faces.numpy(),
         panorama=panorama.numpy(),
-        rotation=rotation_from_vector(torch.tensor(TURN)).numpy(),
+        rotation=ROTATION,
         translation=np.array(TRANSLATION),
         image_size=np.array([WIDTH, HEIGHT]),
         lit_size=LIT_SIZE,
@@ -101,8 +102,9 @@ def matrix(name: str) -> Tensor:
 @pytest.mark.parametrize("name", CAMERAS)
 def test_camera_agrees_to_a_tenth_of_a_pixel(blender: dict[str, np.ndarray], name: str) -> None:
     vertices, faces = balls()
-    rotation = rotation_from_vector(torch.tensor([TURN], dtype=torch.float64))
-    seen = to_camera(vertices[None], rotation, torch.tensor([TRANSLATION], dtype=torch.float64))
+    seen = to_camera(
+        vertices[None], torch.from_numpy(ROTATION)[None], torch.tensor([TRANSLATION], dtype=torch.float64)
+    )
     which = torch.arange(len(BALLS)).repeat_interleave(len(vertices) // len(BALLS)).double()
     values, coverage = render_attributes(seen, faces, which[None, :, None], matrix(name), HEIGHT, WIDTH, 8)
     ours, theirs = coverage[0].numpy(), blender[name]

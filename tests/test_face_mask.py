@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from semblance.core_models.faces.find import Face, find_faces
+from semblance.core_models.faces.find import Face, FaceFinder
 from semblance.core_models.faces.guided_filter import guided_fit
 from semblance.core_models.faces.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
 from semblance.core_models.faces.mask import face_mask
@@ -25,7 +25,8 @@ def photo(srgb: np.ndarray) -> Photo:
 
 @pytest.fixture(scope="module")
 def face() -> Face:
-    return find_faces(photo(ASTRONAUT))[0]
+    with FaceFinder() as finder:
+        return finder.find(photo(ASTRONAUT))[0]
 
 
 @pytest.fixture(scope="module")

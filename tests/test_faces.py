@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from semblance.core_models.faces.find import Face, FaceFinder, NoFaceError, TooSmallFaceError, find_faces
+from semblance.core_models.faces.find import Face, FaceFinder, NoFaceError, TooSmallFaceError
 from semblance.core_models.faces.landmarks import (
     CHIN,
     COUNT,
@@ -261,13 +261,9 @@ def test_crop_pixels_map_to_the_photo() -> None:
 def test_nothing_reaches_the_terminal() -> None:
     code = (
         "import sys, skimage.data; from semblance.core_models.photo.load import Photo;"
-        "from semblance.core_models.faces.find import find_faces;"
-        "print(len(find_faces(Photo(skimage.data.astronaut(), None, 'x')))); print('kept', file=sys.stderr)"
+        "from semblance.core_models.faces.find import FaceFinder;"
+        "finder = FaceFinder(); print(len(finder.find(Photo(skimage.data.astronaut(), None, 'x'))));"
+        "finder.close(); print('kept', file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("1\n", "kept\n")
-
-
-def test_find_faces_loads_its_own_networks(astronaut: Face) -> None:
-    (face,) = find_faces(photo(ASTRONAUT))
-    np.testing.assert_array_equal(face.landmarks, astronaut.landmarks)

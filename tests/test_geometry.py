@@ -1,22 +1,21 @@
-"""Meshes and cameras: normals, connectivity, projection, crops, rotations."""
+"""Meshes and cameras: normals, connectivity, projection, crops, poses."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from semblance.core_models.geometry.camera import (
     crop_intrinsics,
     intrinsics,
     project,
-    rotation_from_vector,
     to_camera,
 )
 from semblance.core_models.geometry.mesh import (
     edges,
-    face_normals,
     vertex_adjacency,
     vertex_normals,
 )
@@ -39,11 +38,6 @@ def camera() -> Tensor:
 
 
 def test_normals_point_outside() -> None:
-    outward = face_normals(CUBE, CUBE_FACES)
-    expected = (
-        torch.eye(3)[[2, 2, 1, 1, 0, 0]].repeat_interleave(2, 0) * torch.tensor([-1, -1, 1, 1] * 3)[:, None]
-    )
-    assert torch.allclose(outward, expected)
     normals = vertex_normals(CUBE[None].repeat(2, 1, 1) * torch.tensor([1.0, 3.0])[:, None, None], CUBE_FACES)
     assert torch.allclose(normals.norm(dim=-1), torch.ones(2, 8))
     assert bool(((normals * CUBE) > 0).all())
@@ -69,7 +63,6 @@ def test_normals_of_broken_geometry_are_zero_and_gradients_right() -> None:
         (CUBE + torch.rand(8, 3, generator=torch.Generator().manual_seed(0)) * 0.3).double().requires_grad_()
     )
     assert torch.autograd.gradcheck(lambda v: vertex_normals(v, CUBE_FACES), cube)
-    assert torch.autograd.gradcheck(lambda v: face_normals(v, CUBE_FACES), cube)
 
 
 def test_connectivity() -> None:
@@ -104,26 +97,9 @@ def test_a_crop_is_a_change_of_the_intrinsics() -> None:
     assert torch.allclose(cropped, (pixels - torch.tensor([30.5, -12.0]).double()) * 0.25)
 
 
-def test_rotations() -> None:
-    quarter = rotation_from_vector(torch.tensor([0, math.pi / 2, 0]))
-    assert torch.allclose(quarter @ torch.tensor([0.0, 0, 1]), torch.tensor([1.0, 0, 0]), atol=1e-6)
-    vectors = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 2
-    vectors[0] = 0
-    matrices = rotation_from_vector(vectors)
-    assert torch.allclose(matrices @ matrices.mT, torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
-    assert torch.allclose(torch.linalg.det(matrices), torch.ones(4, dtype=torch.float64))
-    assert torch.allclose(matrices @ vectors[..., None], vectors[..., None])
-    trace = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
-    assert torch.allclose(trace, 1 + 2 * vectors.norm(dim=-1).cos())
-    assert torch.autograd.gradcheck(rotation_from_vector, vectors[1:].requires_grad_())
-    zero = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    rotation_from_vector(zero)[0, 1].backward()
-    assert zero.grad is not None and zero.grad.tolist() == [0, 0, -1]
-
-
 def test_pose_moves_rows() -> None:
     vertices = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(2))
-    rotation = rotation_from_vector(torch.tensor([[0.1, 0.2, 0.3], [0, 0, 1.0]]))
+    rotation = torch.from_numpy(Rotation.from_rotvec([[0.1, 0.2, 0.3], [0, 0, 1]]).as_matrix()).float()
     translation = torch.tensor([[0.0, 1, -9], [2, 0, -7]])
     moved = to_camera(vertices, rotation, translation)
     assert torch.allclose(moved[1, 3], rotation[1] @ vertices[1, 3] + translation[1], atol=1e-6)

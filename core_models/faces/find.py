@@ -177,14 +177,6 @@ class FaceFinder:
         return found
 
 
-def find_faces(photo: Photo, finder: FaceFinder | None = None) -> list[Face]:
-    """`FaceFinder.find`, with a finder of its own when none is given (loading one takes about a second)."""
-    if finder is not None:
-        return finder.find(photo)
-    with FaceFinder() as own:
-        return own.find(photo)
-
-
 def _face(located: Located, index: int) -> Face:
     low, high = located.landmarks.min(0), located.landmarks.max(0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))

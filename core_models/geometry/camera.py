@@ -41,18 +41,3 @@ def crop_intrinsics(K: Tensor, x0: float, y0: float, scale: float) -> Tensor:
     """
     crop = K.new_tensor([[scale, 0.0, -x0 * scale], [0.0, scale, -y0 * scale], [0.0, 0.0, 1.0]])
     return crop @ K
-
-
-def rotation_from_vector(vector: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) of axis × angle vectors (..., 3), radians: Rodrigues, smooth at zero.
-
-    The vector turns counter-clockwise about its axis: (0, a, 0) turns +z towards +x.
-    """
-    zero = torch.zeros_like(vector[..., 0])
-    x, y, z = vector.unbind(-1)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    angle = torch.linalg.vector_norm(vector, dim=-1)[..., None, None]
-    sine = torch.sinc(angle / torch.pi)  # sin(a)/a, finite and smooth at 0
-    versine = 0.5 * torch.sinc(angle / (2 * torch.pi)).square()  # (1 − cos(a))/a²
-    identity = torch.eye(3, dtype=vector.dtype, device=vector.device)
-    return identity + sine * skew + versine * (skew @ skew)

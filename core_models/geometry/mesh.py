@@ -11,20 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 
-def _face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Outward normals of twice each face's area: (..., F, 3)."""
-    a, b, c = (vertices.index_select(-2, faces[:, k]) for k in range(3))
-    return torch.linalg.cross(b - a, c - a)
-
-
-def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit outward normals (..., F, 3); zero for degenerate faces. Differentiable."""
-    return normalize(_face_cross(vertices, faces), dim=-1)
-
-
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """Unit vertex normals (..., N, 3), area-weighted; zero for vertices without faces. Differentiable."""
-    cross = _face_cross(vertices, faces)
+    a, b, c = (vertices.index_select(-2, faces[:, corner]) for corner in range(3))
+    cross = torch.linalg.cross(b - a, c - a)  # outward, of twice each face's area
     total = torch.zeros_like(vertices)
     for corner in range(3):
         total = total.index_add(-2, faces[:, corner], cross)
