@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.render.lighting import equirectangular, rotate_sh, sh_to_radiance
 from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
 
 
@@ -179,6 +181,16 @@ def test_clamped_radiance_is_confessed(odd: Dump) -> None:
     _, share = odd.facts["worlds"]["odd_camera Ünïcode 顔 light"]
     assert 0.05 < share < 0.95
     assert odd.arrays["image/light"].min() == 0.0
+
+
+def test_the_panorama_is_the_radiance_of_the_photos_light(odd: Dump) -> None:
+    """`addon` computes it without torch; `render.lighting` says what it has to be."""
+    result = odd.result
+    head_to_blender = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    camera_to_blender = torch.from_numpy(head_to_blender @ result.rotation.T.astype(np.float64))
+    light = rotate_sh(torch.from_numpy(result.sh.astype(np.float64)), camera_to_blender)
+    expected = equirectangular(sh_to_radiance(light), 64).clamp(min=0).numpy()
+    np.testing.assert_allclose(odd.arrays["image/light"], expected, atol=1e-4)
 
 
 def test_numbers_are_custom_properties(head: Dump) -> None:
