@@ -11,6 +11,9 @@ from .core_models.reconstruction import SemblanceError
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
 QUALITIES = ("draft", "standard")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_QUALITY_HELP = "draft: faster, with textures of at most 512 pixels"
+_DEVICE_HELP = "what to compute on; this version computes on the CPU alone"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,12 +62,13 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     face.add_argument("--texture", choices=("uv", "vertex"), default="uv", help="what the material shows")
     face.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
-    face.add_argument("--quality", choices=QUALITIES, default="standard")
+    face.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
     which = face.add_mutually_exclusive_group()
     which.add_argument(
         "--face", type=_from_one, metavar="N", help="the N-th largest face (default: 1, the largest)"
     )
     which.add_argument("--all-faces", action="store_true", help="every face in the photo")
+    face.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
     face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
     face.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -89,7 +93,8 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate.add_argument(
         "--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels"
     )
-    evaluate.add_argument("--quality", choices=QUALITIES, default="standard")
+    evaluate.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
+    evaluate.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     evaluate.set_defaults(run=_run_evaluate)
 
 
@@ -120,6 +125,7 @@ def _run_face(namespace: argparse.Namespace) -> int:
             quality=namespace.quality,
             face=namespace.face,
             all_faces=namespace.all_faces,
+            device=namespace.device,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,
@@ -137,6 +143,7 @@ def _run_evaluate(namespace: argparse.Namespace) -> int:
             limit=namespace.limit,
             size=namespace.size,
             quality=namespace.quality,
+            device=namespace.device,
         )
     )
 
