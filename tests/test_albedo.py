@@ -107,7 +107,8 @@ def test_freckles_stay_skin_and_soft_shadows_become_light():
     freckles = np.where((row % 4 < 2) & (column % 4 < 2), 0.7, 1.0)[:, None]
     shadow = 1 - 0.4 / (1 + np.exp(-(column - 64) / 12.0))[:, None]
     albedo, shading = SKIN * freckles, np.ones((len(row), 3)) * 0.8
-    residual = smooth_residual(atlas, albedo * shading * shadow, SKIN * shading, np.ones(len(row)))
+    everywhere = np.ones(len(row))
+    residual = smooth_residual(atlas, albedo * shading * shadow, SKIN * shading, everywhere, everywhere)
     steps = np.abs(np.diff(np.log(atlas.image(residual[:, 0])), axis=1)).max()
     assert steps < 0.03
     inner = (column > 10) & (column < 118)
@@ -120,7 +121,8 @@ def test_residual_fades_where_nothing_is_seen():
     atlas = _grid_atlas()
     column = atlas.texels % 128
     photo, model = np.full((len(column), 3), 0.1), np.full((len(column), 3), 0.3)
-    residual = smooth_residual(atlas, photo, model, (column < 40).astype(float))[:, 0]
+    seen = (column < 40).astype(float)
+    residual = smooth_residual(atlas, photo, model, seen, seen)[:, 0]
     assert residual[column < 20].max() < 0.7
     assert residual[column > 100].min() > 0.98
 
@@ -153,3 +155,12 @@ def test_a_crease_shades_softly_and_an_eyeball_sharply():
     assert np.abs(smooth[at_crease, 0]).max() < 0.3
     np.testing.assert_allclose(smooth[away], normals[away], atol=1e-3)
     np.testing.assert_array_equal(smooth_normals(atlas, normals, np.zeros(len(normals), bool)), normals)
+
+
+def test_painted_lips_do_not_colour_the_light():
+    atlas = _grid_atlas()
+    lips = np.abs(atlas.texels // atlas.size - 64) < 10
+    model = np.tile([0.4, 0.3, 0.2], (len(lips), 1)).astype(np.float32)
+    photo = np.where(lips[:, None], model * [1.5, 0.5, 0.8], model).astype(np.float32)
+    residual = smooth_residual(atlas, photo, model, np.ones(len(lips)), (~lips).astype(float))
+    np.testing.assert_allclose(residual / residual.mean(1, keepdims=True), 1, atol=1e-3)

@@ -61,17 +61,23 @@ def smooth_normals(atlas: Atlas, normals: np.ndarray, where: np.ndarray) -> np.n
 
 
 def smooth_residual(
-    atlas: Atlas, appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray
+    atlas: Atlas,
+    appearance: np.ndarray,
+    explained: np.ndarray,
+    grey_weights: np.ndarray,
+    chroma_weights: np.ndarray,
 ) -> np.ndarray:
     """The factor (M, 3) by which light differs from the fitted one, smooth over the texture.
 
     appearance (M, 3) and explained = model albedo × fitted shading (M, 3), both linear; weights (M,): where to
-    measure it.
+    measure its mean over the channels, and where their departure from it.
     """
     ratio = np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3))
     grey = ratio.mean(1, keepdims=True)
-    smooth_grey = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), weights, *GREY_RESIDUAL)
-    smooth_chroma = _smooth(atlas, _limited(ratio - grey, 2 * _CHROMA_LIMIT), weights, *CHROMA_RESIDUAL)
+    smooth_grey = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), grey_weights, *GREY_RESIDUAL)
+    smooth_chroma = _smooth(
+        atlas, _limited(ratio - grey, 2 * _CHROMA_LIMIT), chroma_weights, *CHROMA_RESIDUAL
+    )
     smooth = _limited(smooth_grey, _GREY_LIMIT) + _limited(smooth_chroma, _CHROMA_LIMIT)
     return np.exp(atlas.gather(smooth))
 

@@ -187,8 +187,10 @@ def estimate_shading(
     openings = darken_openings(atlas, np.isin(surface.region, mesh.regions("mouth")), seen)
     outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
     shading = light_texels(smooth_normals(atlas, surface.normals, outside), light.sh) * openings
-    skin = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
-    return shading * smooth_residual(atlas, appearance, prior * shading, skin)
+    skin = seen * np.isin(surface.region, mesh.regions("skin"))
+    # Lips tell how much light there is, not its colour: they may be painted, and the teeth would turn green.
+    skin_and_lips = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
+    return shading * smooth_residual(atlas, appearance, prior * shading, skin_and_lips, skin)
 
 
 @dataclass(frozen=True)
