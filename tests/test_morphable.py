@@ -260,7 +260,7 @@ def test_gaze_turns_the_eyeball_about_its_centre(model: MorphableModel) -> None:
 
 
 # Anatomy: Farkas 1994 and Farkas et al. 2005; Zhuang & Bradtmiller 2005; PMC9029890. Millimetres, from one
-# standard deviation below women's mean to one above men's.
+# standard deviation below women's mean to one above men's. The surveys' figures are from memory, yet to be checked.
 ANATOMY = {
     "biocular breadth (33–263)": (33, 263, 84.6, 94.2),
     "intercanthal breadth (133–362)": (133, 362, 29.5, 38.5),
