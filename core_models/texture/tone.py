@@ -1,0 +1,112 @@
+"""How strong and of which colour the light is, against how dark and of which colour the skin: the three numbers that
+division by a light of free level leaves open.
+
+What skin shows is gain · albedo, channel by channel. The albedo must lie on the curve of human skin colours, every
+place on it as likely as any other; the light's level and colour are those that photographers choose; and the whites of
+the eyes, about as bright in everybody, stand in the same light. The posterior mean over all skin colours decides, so
+that doubt does not pull towards one tone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..morphable.skin import skin_colour
+
+LEVEL, LEVEL_SIGMA = 1.0, 0.4
+"""Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
+WARMTH_SIGMA, TINT_SIGMA = 0.16, 0.05
+"""σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
+BLOOD = (0.03, 0.08)
+"""Mean and σ of the skin's optical density of blood beyond the curve's."""
+SCLERA_LINEAR = np.array([0.50, 0.46, 0.42])
+"""What the whites of the eyes show of the light that the model lets through to them: lashes take some."""
+SCLERA_SIGMA = 0.2
+"""σ of the logarithm of a well-resolved sclera's level, where nothing shades it."""
+SHADED_SHARE, SHADED_RANGE = 0.4, 2.5
+"""How often lashes, lids or glasses do shade it, and by up to how much in logarithms: a bright sclera tells much about
+the light, a dark one little."""
+SCLERA_CHROMA_SIGMA = 0.12
+_ENOUGH_SCLERA = 150.0
+"""Samples at which its σ has fallen to √2 times the least."""
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_WARMTH = np.array([1.0, 0.0, -1.0])
+_TINT = np.array([-1.0, 2.0, -1.0])
+_LEAST = 1e-12
+_N_MELANIN, _N_BLOOD = 121, 17
+
+
+@dataclass(frozen=True)
+class Tone:
+    """Light and skin told apart."""
+
+    gain: np.ndarray
+    """(3,) linear: the light's level and colour."""
+    albedo: np.ndarray
+    """(3,) linear: the skin's."""
+    doubt: float
+    """Posterior σ of the logarithm of the albedo's luminance."""
+
+
+@dataclass(frozen=True)
+class Sclera:
+    """The whites of the eyes, their shading divided out."""
+
+    colour: np.ndarray
+    """(3,) linear."""
+    n_samples: int
+
+
+def settle_tone(skin: np.ndarray, sclera: Sclera | None = None, grey: bool = False) -> Tone:
+    """Tell light from skin.
+
+    Args:
+        skin: (3,) linear, appearance ÷ shading of typical skin, the shading's mean over seen skin being 1.
+        sclera: the same of the eyes, if they are large enough.
+        grey: the photo is black and white: only its lightness tells, the skin's colour is the curve's.
+    """
+    melanin, blood = np.meshgrid(
+        np.linspace(0.0, 1.0, _N_MELANIN),
+        BLOOD[0] + BLOOD[1] * np.linspace(-2.5, 2.5, _N_BLOOD),
+        indexing="ij",
+    )
+    log_albedo = np.log(skin_colour(melanin.ravel(), blood.ravel()))
+    log_gain = np.log(np.maximum(skin, 1e-4)) - log_albedo
+    if grey:
+        luminance = np.log(np.exp(log_albedo) @ _LUMINANCE)
+        log_gain = np.broadcast_to(
+            (np.log(np.maximum(skin @ _LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
+        )
+    cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain)
+    if sclera is not None and sclera.n_samples:
+        cost = cost + _sclera_cost(log_gain, sclera)
+    weights = np.exp(-0.5 * (cost - cost.min()))
+    weights /= weights.sum()
+    albedo = np.exp(weights @ log_albedo)
+    luminance = log_albedo @ _LUMINANCE
+    doubt = float(np.sqrt(weights @ (luminance - weights @ luminance) ** 2))
+    return Tone(np.maximum(skin, 1e-4) / albedo, albedo, doubt)
+
+
+def _light_cost(log_gain: np.ndarray) -> np.ndarray:
+    """Squared departures (G,) in σ of gains' logarithms (G, 3) from a photographer's light."""
+    return (
+        ((log_gain @ _LUMINANCE - np.log(LEVEL)) / LEVEL_SIGMA) ** 2
+        + (log_gain @ _WARMTH / WARMTH_SIGMA) ** 2
+        + (log_gain @ _TINT / TINT_SIGMA) ** 2
+    )
+
+
+def _sclera_cost(log_gain: np.ndarray, sclera: Sclera) -> np.ndarray:
+    """Squared departures (G,) in σ of what the sclera shows from what it should show under gains (G, 3)."""
+    spread = np.sqrt(1.0 + _ENOUGH_SCLERA / sclera.n_samples)
+    difference = np.log(np.maximum(sclera.colour, 1e-4)) - np.log(SCLERA_LINEAR) - log_gain
+    level = difference @ _LUMINANCE
+    sigma = SCLERA_SIGMA * spread
+    lit = (1 - SHADED_SHARE) * np.exp(-0.5 * (level / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    shaded = SHADED_SHARE / SHADED_RANGE * ndtr(-level / sigma)
+    chroma = difference - difference.mean(1, keepdims=True)
+    return -2 * np.log(lit + shaded + _LEAST) + (chroma**2).sum(1) / (SCLERA_CHROMA_SIGMA * spread) ** 2

@@ -1,0 +1,82 @@
+"""Light told from skin: known skins in known lights, with and without the whites of the eyes."""
+
+import numpy as np
+import pytest
+
+from semblance.core_models.morphable.skin import skin_colour, typology_angle
+from semblance.core_models.texture.tone import SCLERA_LINEAR, Sclera, settle_tone
+
+SKINS = {place: skin_colour(place, 0.03) for place in (0.1, 0.3, 0.5, 0.7, 0.9)}
+"""Places on the curve of skin colours, very light to very dark."""
+
+
+def eyes_in(gain: np.ndarray, n_samples: int = 2000) -> Sclera:
+    return Sclera(SCLERA_LINEAR * gain, n_samples)
+
+
+@pytest.mark.parametrize("place", SKINS)
+def test_white_light_with_clear_eyes_gives_the_skins_own_tone(place: float) -> None:
+    tone = settle_tone(SKINS[place], eyes_in(np.ones(3)))
+    assert abs(typology_angle(tone.albedo) - typology_angle(SKINS[place])) < 6
+
+
+@pytest.mark.parametrize("place", (0.3, 0.5, 0.7))
+@pytest.mark.parametrize("level", (0.6, 1.7))
+def test_the_eyes_tell_weak_light_from_dark_skin(place: float, level: float) -> None:
+    skin, truth = SKINS[place] * level, typology_angle(SKINS[place])
+    with_eyes = abs(typology_angle(settle_tone(skin, eyes_in(np.full(3, level))).albedo) - truth)
+    without = abs(typology_angle(settle_tone(skin).albedo) - truth)
+    assert with_eyes < without
+    assert with_eyes < 12
+
+
+def test_no_tone_is_pulled_to_the_middle() -> None:
+    """Over photos exposed a little more or less, the mean error of each tone is small and not towards the middle."""
+    levels = np.exp(np.linspace(-0.4, 0.4, 9))
+    for skin in SKINS.values():
+        errors = [
+            typology_angle(settle_tone(skin * level, eyes_in(np.full(3, level))).albedo)
+            - typology_angle(skin)
+            for level in levels
+        ]
+        assert abs(np.mean(errors)) < 5
+
+
+def test_a_shaded_eye_tells_little() -> None:
+    alone = settle_tone(SKINS[0.7])
+    shaded = settle_tone(SKINS[0.7], Sclera(SCLERA_LINEAR * 0.1, 2000))
+    assert abs(typology_angle(alone.albedo) - typology_angle(shaded.albedo)) < 10
+
+
+def test_a_warm_lamp_is_told_from_warm_skin_by_the_eyes() -> None:
+    lamp = np.array([1.2, 1.0, 0.75])
+    skin = SKINS[0.3]
+    with_eyes, without = settle_tone(skin * lamp, eyes_in(lamp)), settle_tone(skin * lamp)
+    wanted = np.log(lamp[0] / lamp[2])
+    found, guessed = (np.log(tone.gain[0] / tone.gain[2]) for tone in (with_eyes, without))
+    assert abs(found - wanted) < abs(guessed - wanted)
+    assert abs(found - wanted) < 0.15
+
+
+def test_light_times_skin_is_what_was_seen() -> None:
+    skin = np.array([0.31, 0.2, 0.12])
+    tone = settle_tone(skin, eyes_in(np.array([0.9, 1.0, 1.1])))
+    np.testing.assert_allclose(tone.gain * tone.albedo, skin, rtol=1e-12)
+
+
+def test_a_grey_photo_gets_the_colour_of_skin_of_its_lightness() -> None:
+    tone = settle_tone(np.full(3, 0.2), grey=True)
+    red, green, blue = tone.albedo
+    assert red > green > blue
+    np.testing.assert_allclose(tone.gain * tone.albedo, 0.2)
+
+
+def test_less_is_known_without_eyes() -> None:
+    assert settle_tone(SKINS[0.5], eyes_in(np.ones(3))).doubt < settle_tone(SKINS[0.5]).doubt
+
+
+@pytest.mark.parametrize("skin", (np.zeros(3), np.full(3, 40.0), np.array([0.0, 1.0, 0.0])))
+def test_impossible_colours_still_give_skin(skin: np.ndarray) -> None:
+    tone = settle_tone(skin, Sclera(np.zeros(3), 10))
+    assert np.isfinite(tone.gain).all() and (tone.gain > 0).all()
+    assert (tone.albedo > 0).all() and (tone.albedo < 1).all()
