@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError
+from semblance.core_models.view.strip import N_TILES
 from semblance.tests.synthetic import synthetic_reconstruction
 from semblance.train.data.photos import PhotoListError, list_photos
 from semblance.train.evaluate import EvaluateArguments, EvaluationError, evaluate
 from semblance.train.evaluate import run as evaluate_command
 from semblance.train.metrics import MODES, mode_name
+from semblance.train.report import LOOK_TILE, look_path, ranking
 
 SETTINGS = {"quality": "standard", "size": 256}
 
@@ -84,6 +86,17 @@ def test_contact_sheet_shows_best_median_and_worst(tmp_path, calls) -> None:
     rows = np.split(sheet, 3)
     differences = [row[-512:, -512:].mean() for row in rows]
     assert differences[0] < differences[1] < differences[2]
+
+
+def test_sheets_show_every_face_the_worst_first(tmp_path, calls) -> None:
+    records = run(["xxx.jpg", "best.jpg", "noface.jpg"], tmp_path, calls)
+    sheets = sorted((tmp_path / "report" / "sheets").iterdir())
+    rows = sum(Image.open(sheet).height for sheet in sheets) // (LOOK_TILE + 36)
+    assert rows == 2
+    assert Image.open(sheets[0]).width == N_TILES * LOOK_TILE
+    assert ranking(records)[-1]["photo"] == "xxx.jpg"
+    top = np.asarray(Image.open(sheets[0])).astype(float)[36 : 36 + LOOK_TILE]
+    np.testing.assert_allclose(top, np.asarray(Image.open(look_path(tmp_path / "report", "xxx.jpg"))), atol=1)
 
 
 def test_an_interrupted_run_continues(tmp_path, calls) -> None:

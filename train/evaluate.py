@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ..core_models.reconstruction import Reconstruction, SemblanceError, write_hint
+from ..core_models.view.strip import portrait_strip
 from ..core_models.worker import load_engine
 from .data.photos import list_photos
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
-from .report import MEASURES, Record, strip, strip_path, write_report
+from .report import LOOK_TILE, MEASURES, Record, look_path, strip, strip_path, write_report
 
 MAX_WORKERS = 4
 """Each worker holds a pipeline of its own, 1 to 2 GB."""
@@ -131,7 +133,7 @@ def evaluate(
 
 
 def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> Record:
-    """One photo's record; failures of any kind become records too. Its strip of pictures is kept in `out`."""
+    """One photo's record; failures of any kind become records too. Its pictures are kept in `out`."""
     start = time.perf_counter()
     try:
         reconstruction = reconstruct(path)
@@ -147,6 +149,8 @@ def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> R
         }
     smallest = min(frame.coverage for frame in frames.values())
     strip(frames[SIZES[-1]]).save(strip_path(out, name), quality=92)
+    looks = portrait_strip(reconstruction, LOOK_TILE)
+    Image.fromarray(looks).save(look_path(out, name), quality=92)
     return {
         "photo": name,
         "failure": f"{smallest:.1%} of the face oval is covered." if smallest < MINIMUM_COVERAGE else None,
@@ -180,7 +184,8 @@ def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
         )
     scores = out / "scores.jsonl"
     try:
-        (out / "strips").mkdir(parents=True, exist_ok=True)
+        for kept in ("strips", "looks"):
+            (out / kept).mkdir(parents=True, exist_ok=True)
         if not scores.exists():
             scores.write_text(json.dumps({"settings": settings}) + "\n", encoding="utf-8")
         lines = scores.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""What an evaluation leaves in its folder: JSON, a table, and a sheet of the best, median and worst photo."""
+"""What an evaluation leaves in its folder: JSON, a table, sheets of every face, the best, median and worst render."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ _EXPLANATION = (
 _RANKING_MODE = "uv_image"
 _DIFFERENCE_GAIN = 4.0
 _CAPTION_HEIGHT = 36
+LOOK_TILE = 224
+"""Pixels of each picture on the sheets of faces."""
+_LOOKS_PER_SHEET = 8
 
 
 def totals(records: list[Record]) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def totals(records: list[Record]) -> dict[str, Any]:
 
 
 def write_report(folder: Path, settings: dict[str, Any], records: list[Record]) -> None:
-    """Write contact.png, report.md and, last, report.json, which marks the run as finished."""
+    """Write contact.png, sheets/, report.md and, last, report.json, which marks the run as finished."""
     summary = totals(records)
     ranked = ranking(records)
     if ranked:
@@ -65,6 +68,11 @@ def write_report(folder: Path, settings: dict[str, Any], records: list[Record]) 
             [("best", ranked[0]), ("median", ranked[len(ranked) // 2]), ("worst", ranked[-1])], folder
         )
         contact.save(folder / "contact.png")
+        (folder / "sheets").mkdir(exist_ok=True)
+        for number in range(0, len(ranked), _LOOKS_PER_SHEET):
+            page = ranked[::-1][number : number + _LOOKS_PER_SHEET]
+            name = f"{number // _LOOKS_PER_SHEET + 1:02d}.png"
+            look_sheet([record["photo"] for record in page], folder).save(folder / "sheets" / name)
     (folder / "report.md").write_text(table(settings, summary, records), encoding="utf-8")
     report = {"settings": settings, "totals": summary, "photos": records}
     (folder / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
@@ -101,19 +109,37 @@ def strip_path(folder: Path, photo: str) -> Path:
     return folder / "strips" / (photo.replace("/", "__") + ".jpg")
 
 
+def look_path(folder: Path, photo: str) -> Path:
+    """Where a photo's row of relights and views is kept, by its name in the report."""
+    return folder / "looks" / (photo.replace("/", "__") + ".jpg")
+
+
+def look_sheet(photos: list[str], folder: Path) -> Image.Image:
+    """The rows of relights and views of some photos below each other."""
+    return _stacked([(photo, look_path(folder, photo)) for photo in photos])
+
+
 def contact_sheet(chosen: list[tuple[str, Record]], folder: Path) -> Image.Image:
     """The strips of some photos below each other, each with its numbers."""
-    strips = [Image.open(strip_path(folder, record["photo"])) for _, record in chosen]
-    height = strips[0].height + _CAPTION_HEIGHT
-    sheet = Image.new("RGB", (strips[0].width, height * len(strips)), (38, 38, 40))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
-    for index, ((place, record), picture) in enumerate(zip(chosen, strips, strict=True)):
+    rows = []
+    for place, record in chosen:
         score = record["scores"][str(SIZES[0])]
         shown = "   ".join(
             f"{title} {score[mode]['psnr']:.1f} dB, SSIM {score[mode]['ssim']:.3f}"
             for title, mode in (("UV", "uv_image"), ("vertices", "vertex_image"))
         )
         caption = f"{place}: {record['photo']}   {shown}   landmarks {record['landmark_rms_percent']:.2f} %"
+        rows.append((caption, strip_path(folder, record["photo"])))
+    return _stacked(rows)
+
+
+def _stacked(rows: list[tuple[str, Path]]) -> Image.Image:
+    """Pictures of one size below each other, each under its caption."""
+    pictures = [Image.open(path) for _, path in rows]
+    height = pictures[0].height + _CAPTION_HEIGHT
+    sheet = Image.new("RGB", (pictures[0].width, height * len(rows)), (38, 38, 40))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(20)
+    for index, ((caption, _), picture) in enumerate(zip(rows, pictures, strict=True)):
         draw.text((8, index * height + 7), caption, fill=(215, 215, 215), font=font)
         sheet.paste(picture, (0, index * height + _CAPTION_HEIGHT))
     return sheet

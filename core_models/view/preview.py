@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..colour import linear_to_srgb_uint8, srgb_to_linear
 from ..reconstruction import Reconstruction
 from .framing import face_frame, frame_photo, frame_view, portrait_view
-from .lamps import Lamp, lamp_light
+from .rigs import NEUTRAL, RELIGHTS, SIDE, Rig
 from .surface import Surface, Texture
 
 TILE = 640
@@ -28,18 +28,6 @@ Tile = tuple[str, np.ndarray]
 """Caption and picture, (TILE, TILE, 3) uint8."""
 
 
-_NEUTRAL = (Lamp((0.25, 0.45, 0.85), (0.9, 0.9, 0.9)),)
-_NEUTRAL_AMBIENT = 0.6
-_SIDE_LIGHT = (Lamp((-0.7, 0.6, 0.5), (1.5, 1.5, 1.5)),)
-_SIDE_AMBIENT = 0.25
-_WARM, _COOL = Lamp((-0.95, 0.1, 0.3), (1.8, 1.0, 0.45)), Lamp((0.95, 0.1, 0.3), (0.4, 0.8, 1.7))
-_RELIGHTS: tuple[tuple[str, tuple[Lamp, ...], float], ...] = (
-    ("key light from the left", (Lamp((-0.85, 0.35, 0.45), (2.0, 1.95, 1.8)),), 0.15),
-    ("warm left, cool right", (_WARM, _COOL), 0.08),
-    ("light from above", (Lamp((0.0, 0.9, 0.45), (1.9, 1.9, 2.0)),), 0.15),
-)
-
-
 def preview_sheet(reconstruction: Reconstruction) -> np.ndarray:
     """Lay out the sheet → (H, W, 3) uint8 sRGB.
 
@@ -50,10 +38,9 @@ def preview_sheet(reconstruction: Reconstruction) -> np.ndarray:
         Surface.trace(reconstruction, portrait_view(reconstruction, yaw, TILE, TILE)) for yaw in _VIEW_YAWS
     )
     tiles = _photo_row(reconstruction) + _map_row(reconstruction)
-    tiles += [(name, _lit(front, lamps, ambient)) for name, lamps, ambient in _RELIGHTS]
+    tiles += [(rig.name, _lit(front, rig)) for rig in RELIGHTS]
     tiles += [
-        (name, _lit(head, _NEUTRAL, _NEUTRAL_AMBIENT))
-        for name, head in zip(_VIEW_NAMES, (left, front, right), strict=True)
+        (name, _lit(head, NEUTRAL)) for name, head in zip(_VIEW_NAMES, (left, front, right), strict=True)
     ]
     return _laid_out(tiles)
 
@@ -78,7 +65,7 @@ def _photo_row(reconstruction: Reconstruction) -> list[Tile]:
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
         ("render over photo", linear_to_srgb_uint8(render.over(photo_linear))),
-        ("geometry", _lit(surface, _SIDE_LIGHT, _SIDE_AMBIENT, "clay")),
+        ("geometry", _lit(surface, SIDE, "clay")),
     ]
 
 
@@ -93,8 +80,8 @@ def _map_row(reconstruction: Reconstruction) -> list[Tile]:
     ]
 
 
-def _lit(surface: Surface, lamps: tuple[Lamp, ...], ambient: float, texture: Texture = "uv") -> np.ndarray:
-    picture = surface.picture(texture, lamp_light(lamps, ambient))
+def _lit(surface: Surface, rig: Rig, texture: Texture = "uv") -> np.ndarray:
+    picture = surface.picture(texture, rig.light())
     return linear_to_srgb_uint8(picture.over(srgb_to_linear(np.array(_PAPER_SRGB, np.uint8))))
 
 
