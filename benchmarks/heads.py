@@ -125,12 +125,17 @@ def landmarks_of(model: MorphableModel, vertices: np.ndarray) -> np.ndarray:
     return model.landmarks(torch.tensor(vertices, dtype=torch.float32)[None])[0].double().numpy()
 
 
-def render_head(model: MorphableModel, seed: int) -> Head:
-    """Head number `seed`, photographed; its landmarks are not yet detected (NaN)."""
+def render_head(model: MorphableModel, seed: int, shot: int = 0) -> Head:
+    """Photo `shot` of head number `seed`; its landmarks are not yet detected (NaN).
+
+    All but the neutral shape differs from shot to shot.
+    """
     generator = np.random.default_rng(seed)
     mean = model.mean.double().numpy()
     bridge = landmarks_of(model, mean)[model.landmark_ids.tolist().index(BRIDGE)]
     neutral = bent(mean, bridge, generator)
+    if shot:
+        generator = np.random.default_rng((seed, shot))
     expression = random_expression(model.expression_names, generator)
     expressed = neutral + np.einsum("k,knc->nc", expression, model.expression_basis.double().numpy())
     angles = (generator.normal(0.0, 6.0), generator.normal(0.0, 8.0), generator.uniform(-MAX_YAW, MAX_YAW))

@@ -8,6 +8,7 @@ length, where the photo does not tell it, is that of an ordinary portrait. Media
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -50,6 +51,18 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """What a photo shows of a face."""
+
+    landmarks: np.ndarray
+    """(478,2) pixels, detected"""
+    image_size: tuple[int, int]
+    """width, height"""
+    focal_px: float | None = None
+    """where the photo tells it"""
+
+
+@dataclass(frozen=True)
 class Fit:
     """A face in front of a camera: `Xc = X·rotationᵀ + translation` (dm), then K (see DESIGN conventions)."""
 
@@ -81,8 +94,18 @@ def fit_landmarks(
     `focal_px` is the focal length, where the photo tells it. Raises FitError when the landmarks are not
     finite, coincide, or are no face.
     """
+    return fit_person(model, [Sighting(landmarks, image_size, focal_px)], settings)[0]
+
+
+def fit_person(
+    model: MorphableModel, sightings: Sequence[Sighting], settings: FitSettings | None = None
+) -> list[Fit]:
+    """Fit photos of one person together: one identity, and a pose, focal length and expression for each photo.
+
+    Raises FitError when the landmarks of one are not finite, coincide, or are no face.
+    """
     settings = settings or FitSettings()
-    return _fit(model, _basis(model, settings.prior), landmarks, image_size, focal_px, settings)
+    return _fit(model, _basis(model, settings.prior), sightings, settings)
 
 
 def pose_mean(
@@ -106,27 +129,29 @@ def pose_mean(
     # What the mean cannot follow is no landmark error: plain least squares, no focal length guessed from it.
     camera = replace(settings.camera, sigma_factor=1e-3)
     settings = replace(settings, noise=NoiseSettings(independent=0.03, correlated=()), camera=camera)
-    fit = _fit(model, rigid, landmarks, image_size, focal_px, settings)
+    fit = _fit(model, rigid, [Sighting(landmarks, image_size, focal_px)], settings)[0]
     zeros = np.zeros(basis.identity.shape[2]), np.zeros(basis.expression.shape[2])
     return replace(fit, identity=zeros[0], expression=zeros[1])
 
 
 def _fit(
-    model: MorphableModel,
-    basis: Basis,
-    landmarks: np.ndarray,
-    image_size: tuple[int, int],
-    focal_px: float | None,
-    settings: FitSettings,
-) -> Fit:
+    model: MorphableModel, basis: Basis, sightings: Sequence[Sighting], settings: FitSettings
+) -> list[Fit]:
     ids = model.landmark_ids.cpu().numpy()
-    points = _checked(landmarks)
-    observation, state = _start(basis, ids, points[ids], image_size, focal_px, settings)
+    points = [_checked(sighting.landmarks) for sighting in sightings]
+    starts = [
+        _start(basis, ids, pixels[ids], sighting.image_size, sighting.focal_px, settings)
+        for pixels, sighting in zip(points, sightings, strict=True)
+    ]
+    observations, states = [seen for seen, _ in starts], [state for _, state in starts]
     try:
-        state = gauss_newton(basis, observation, state, settings.iterations, settings.tolerance)
+        states = gauss_newton(basis, observations, states, settings.iterations, settings.tolerance)
     except (np.linalg.LinAlgError, OverflowError) as error:
         raise FitError("No face could be fitted to the landmarks.", _HINT) from error
-    return _result(basis, ids, points, observation, state, settings.max_rms_percent)
+    return [
+        _result(basis, ids, pixels, seen, state, settings.max_rms_percent)
+        for pixels, seen, state in zip(points, observations, states, strict=True)
+    ]
 
 
 def _basis(model: MorphableModel, prior: PriorSettings) -> Basis:

@@ -1,12 +1,14 @@
 """The numerical heart of the landmark fit: projection, its derivatives, Gauss–Newton with boxed weights.
 
-Apart from `fit`, which says what is fitted to what: this part knows neither photos nor defaults.
+Several photos of one person are fitted together: one identity, and a pose, a focal length and an expression for
+each. Apart from `fit`, which says what is fitted to what: this part knows neither photos nor defaults.
 Residuals are in decimetres at the face (pixels / scale), float64 throughout.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -70,18 +72,64 @@ def project(basis: Basis, state: State, centre: np.ndarray) -> tuple[np.ndarray,
 
 
 def gauss_newton(
-    basis: Basis, observation: Observation, state: State, iterations: int, tolerance: float
-) -> State:
-    """Maximise the posterior from `state` on, until no unknown changes by more than `tolerance`."""
+    basis: Basis,
+    observations: Sequence[Observation],
+    states: Sequence[State],
+    iterations: int,
+    tolerance: float,
+) -> list[State]:
+    """Maximise the posterior of photos of one person, from states with one identity on.
+
+    Ends after `iterations`, or when no unknown changes by more than `tolerance`.
+    """
+    states = list(states)
     for _ in range(iterations):
-        residuals, jacobian = _linearise(basis, observation, state)
-        observation.noise.reweight(observation.noise.outlier_weights(residuals))
-        normal, gradient = _normal_equations(basis, observation, state, residuals, jacobian)
-        step = _boxed_step(normal, gradient, state.expression)
-        state = _moved(state, step)
+        linear = [_linearise(basis, seen, state) for seen, state in zip(observations, states, strict=True)]
+        for seen, (residuals, _) in zip(observations, linear, strict=True):
+            seen.noise.reweight(seen.noise.outlier_weights(residuals))
+        normal, gradient = _joint_equations(basis, observations, states, linear)
+        step = _boxed_step(normal, gradient, np.concatenate([state.expression for state in states]))
+        places = _places(basis, len(states))
+        states = [_moved(state, step[place]) for state, place in zip(states, places, strict=True)]
         if np.abs(step).max() < tolerance:
             break
-    return state
+    return states
+
+
+def _places(basis: Basis, n_photos: int) -> list[np.ndarray]:
+    """Where each photo's unknowns (camera, identity, expression) are among all: identity, cameras, expressions."""
+    n_identity, n_expression = len(basis.identity_precision), len(basis.expression_rates)
+    first_expression = n_identity + n_photos * _N_CAMERA
+    return [
+        np.concatenate(
+            [
+                n_identity + photo * _N_CAMERA + np.arange(_N_CAMERA),
+                np.arange(n_identity),
+                first_expression + photo * n_expression + np.arange(n_expression),
+            ]
+        )
+        for photo in range(n_photos)
+    ]
+
+
+def _joint_equations(
+    basis: Basis,
+    observations: Sequence[Observation],
+    states: Sequence[State],
+    linear: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hessian and negative gradient over all unknowns of the photos' negative log posterior; see `_places`."""
+    places = _places(basis, len(states))
+    size = int(places[-1].max()) + 1
+    normal, gradient = np.zeros((size, size)), np.zeros(size)
+    identity = slice(len(basis.identity_precision))
+    normal[identity, identity] = basis.identity_precision
+    gradient[identity] = -basis.identity_precision @ states[0].identity
+    for seen, state, place, (residuals, jacobian) in zip(observations, states, places, linear, strict=True):
+        own_normal, own_gradient = _normal_equations(basis, seen, state, residuals, jacobian)
+        normal[np.ix_(place, place)] += own_normal
+        gradient[place] += own_gradient
+    return normal, gradient
 
 
 def _linearise(basis: Basis, observation: Observation, state: State) -> tuple[np.ndarray, np.ndarray]:
@@ -114,17 +162,14 @@ def _linearise(basis: Basis, observation: Observation, state: State) -> tuple[np
 def _normal_equations(
     basis: Basis, observation: Observation, state: State, residuals: np.ndarray, jacobian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hessian (P,P) of the negative log posterior (Gauss–Newton) and its negative gradient (P,)."""
+    """Hessian (P,P) and negative gradient (P,) of a photo's negative log posterior, but for the identity's prior."""
     design = observation.noise.whiten(jacobian).reshape(-1, jacobian.shape[2])
     normal = design.T @ design
     gradient = design.T @ observation.noise.whiten(residuals).ravel()
     precision = observation.log_focal_sigma**-2
     normal[_FOCAL, _FOCAL] += precision
     gradient[_FOCAL] -= precision * (state.log_focal - observation.log_focal)
-    identity = slice(_N_CAMERA, _N_CAMERA + len(state.identity))
-    expression = slice(identity.stop, None)
-    normal[identity, identity] += basis.identity_precision
-    gradient[identity] -= basis.identity_precision @ state.identity
+    expression = slice(_N_CAMERA + len(state.identity), None)
     normal[expression, expression] += basis.expression_precision
     gradient[expression] -= basis.expression_precision @ state.expression + basis.expression_rates
     return normal, gradient
