@@ -68,6 +68,11 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--face", type=_from_one, metavar="N", help="the N-th largest face (default: 1, the largest)"
     )
     which.add_argument("--all-faces", action="store_true", help="every face in the photo")
+    which.add_argument(
+        "--same-person",
+        action="store_true",
+        help="the photos show one person: one result, with the first one's camera, expression and light",
+    )
     face.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
     face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
@@ -125,6 +130,7 @@ def _run_face(namespace: argparse.Namespace) -> int:
             quality=namespace.quality,
             face=namespace.face,
             all_faces=namespace.all_faces,
+            same_person=namespace.same_person,
             device=namespace.device,
             npz=namespace.npz,
             json=namespace.json,

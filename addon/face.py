@@ -28,7 +28,8 @@ class FaceArguments:
     """What the command line asks for.
 
     `texture` is uv or vertex: what the material shows. `face` is the n-th largest of a photo, from 1. `out` is the
-    folder for every result; None puts each beside its photo.
+    folder for every result; None puts each beside its photo. With `same_person`, the photos make one result, which is
+    named after the first and has its camera, expression and light.
     """
 
     photos: tuple[Path, ...]
@@ -38,6 +39,7 @@ class FaceArguments:
     quality: str = "standard"
     face: int | None = None
     all_faces: bool = False
+    same_person: bool = False
     device: str = "auto"
     npz: bool = False
     json: bool = False
@@ -51,7 +53,9 @@ class UnexpectedError(SemblanceError):
 
 
 def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
-    """Reconstruct every photo, once, and write its files; a photo that fails does not stop the others.
+    """Reconstruct every photo, once, and write its files; one that fails does not stop the others.
+
+    Photos of one person are one photo here.
 
     Args:
         arguments: what to do.
@@ -69,8 +73,9 @@ def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
     failures = 0
     with job, _interruptible():
         try:
-            for photo in _each_once(arguments.photos):
-                failures += not _try_photo(job, photo, arguments, plan, terminal)
+            photos = _each_once(arguments.photos)
+            for group in [photos] if arguments.same_person else [[photo] for photo in photos]:
+                failures += not _try_photos(job, group, arguments, plan, terminal)
         except KeyboardInterrupt:
             _cancel(job)
             terminal.clear()
@@ -86,13 +91,15 @@ def _each_once(photos: Sequence[Path]) -> list[Path]:
     return list(first.values())
 
 
-def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan, terminal: Terminal) -> bool:
-    """Whether it succeeded; if not, the sentence was printed."""
-    start = time.monotonic()
+def _try_photos(
+    job: Job, photos: Sequence[Path], arguments: FaceArguments, plan: OutputPlan, terminal: Terminal
+) -> bool:
+    """Whether one photo, or several of one person, succeeded; if not, the sentence was printed."""
+    start, photo = time.monotonic(), photos[0]
     try:
         plan.check(photo, arguments.all_faces)
         done = _reconstruct(
-            job, photo, arguments, lambda event: terminal.progress(photo, event.stage, event.fraction)
+            job, photos, arguments, lambda event: terminal.progress(photo, event.stage, event.fraction)
         )
         terminal.progress(photo, "Blender file", 1.0)
         written, notes = _write_faces(photo, done.faces, arguments, plan)
@@ -108,10 +115,11 @@ def _try_photo(job: Job, photo: Path, arguments: FaceArguments, plan: OutputPlan
 
 
 def _reconstruct(
-    job: Job, photo: Path, arguments: FaceArguments, on_progress: Callable[[Progress], None]
+    job: Job, photos: Sequence[Path], arguments: FaceArguments, on_progress: Callable[[Progress], None]
 ) -> Done:
-    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces)
-    job.request(Request(photo, options, preview=True))
+    more = tuple(str(photo.absolute()) for photo in photos[1:])
+    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces, more)
+    job.request(Request(photos[0], options, preview=True))
     while True:
         for event in job.poll():
             if isinstance(event, Done):

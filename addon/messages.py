@@ -20,6 +20,8 @@ class Options:
     quality: str = "standard"
     face: int | None = None
     all_faces: bool = False
+    more_photos: tuple[str, ...] = ()
+    """Paths of further photos of the person that the request's photo shows."""
 
 
 @dataclass(frozen=True)

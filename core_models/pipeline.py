@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +16,15 @@ import torch
 
 from .faces.find import Face, FaceFinder
 from .faces.mask import face_mask
-from .fitting.fit import Fit, fit_landmarks
+from .fitting.fit import Fit, Sighting, fit_person
+from .fitting.same_person import odd_photos
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
+from .texture.atlas import build_atlas
 from .texture.bake import TextureResult, bake_texture
+from .texture.merge import merge_textures
 
 METRES_PER_DECIMETRE = 0.1
 STORED_SIDE = 2048
@@ -53,6 +56,21 @@ class Options:
     face: int | None = None
     """The n-th largest face, from 1; the largest when None."""
     all_faces: bool = False
+    more_photos: Sequence[str] = ()
+    """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A photo and the face in it that is to be reconstructed."""
+
+    photo: Photo
+    face: Face
+
+    @property
+    def sighting(self) -> Sighting:
+        """What the fit is told."""
+        return Sighting(self.face.landmarks, (self.photo.width, self.photo.height), self.photo.focal_px)
 
 
 @dataclass
@@ -93,7 +111,7 @@ class Pipeline:
         """Reconstruct the faces of a photo that `options` asks for; usually one.
 
         Raises:
-            PhotoError: the photo cannot be read, or shows no face.
+            PhotoError: the photo, or a further one of the person, cannot be read, or shows no face.
             NoSuchFaceError: it shows fewer faces than asked for.
             FitError: the landmarks are no face's.
             CancelledError: raised by `progress`.
@@ -103,33 +121,55 @@ class Pipeline:
             photo = load_photo(path)
         with clock.stage("faces"):
             found = self._finder.find(photo)
+            more = [self._largest_face(load_photo(other)) for other in options.more_photos]
         faces = choose_faces(found, options, photo.path)
         results = []
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            result = reconstruct(photo, face, self.model, options, one)
+            result = reconstruct([Shot(photo, face), *more], self.model, options, one)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
 
+    def _largest_face(self, photo: Photo) -> Shot:
+        return Shot(photo, self._finder.find(photo)[0])
+
 
 def reconstruct(
-    photo: Photo, face: Face, model: MorphableModel, options: Options, clock: Clock
+    shots: Sequence[Shot], model: MorphableModel, options: Options, clock: Clock
 ) -> Reconstruction:
-    """One face of a photo → its reconstruction."""
+    """One person's face, in one photo or several → its reconstruction, as the first photo shows it."""
+    first = shots[0]
     with clock.stage("shape"):
-        fit = fit_landmarks(model, face.landmarks, (photo.width, photo.height), photo.focal_px)
-        vertices, neutral = model_vertices(model, fit)
+        fits = fit_person(model, [shot.sighting for shot in shots])
+        vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("mask"):
-        mask = face_mask(photo, face.landmarks)
+        masks = [face_mask(shot.photo, shot.face.landmarks) for shot in shots]
     with clock.stage("texture"):
-        in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
-        texture = bake_texture(photo.srgb, mask, model, in_camera, fit.K, texture_size(options))
+        texture = bake_shots(shots, masks, model, fits, texture_size(options))
     with clock.stage("result"):
-        report = describe(photo, face, fit, texture, model, options)
-        result = assemble(photo, face, mask, model, fit, vertices, neutral, texture, report)
+        report = describe(shots, fits, texture, model, options)
+        result = assemble(
+            first.photo, first.face, masks[0], model, fits[0], vertices, neutral, texture, report
+        )
     result.report["stage_seconds"] = clock.seconds
     return result
+
+
+def bake_shots(
+    shots: Sequence[Shot], masks: Sequence[np.ndarray], model: MorphableModel, fits: Sequence[Fit], size: int
+) -> TextureResult:
+    """The texture, S = `size`, in the first photo's light, of everything that the photos show."""
+    textures = []
+    for shot, mask, fit in zip(shots, masks, fits, strict=True):
+        vertices, _ = model_vertices(model, fit)
+        in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
+        textures.append(bake_texture(shot.photo.srgb, mask, model, in_camera, fit.K, size))
+    if len(textures) == 1:
+        return textures[0]
+    uv = model.uv.numpy()
+    sharpness = [shot.face.inter_ocular_px for shot in shots]
+    return merge_textures(textures, sharpness, build_atlas(uv, model.faces.numpy(), size), uv)
 
 
 def texture_size(options: Options) -> int:
@@ -166,14 +206,14 @@ def model_vertices(model: MorphableModel, fit: Fit) -> tuple[np.ndarray, np.ndar
 
 
 def describe(
-    photo: Photo,
-    face: Face,
-    fit: Fit,
+    shots: Sequence[Shot],
+    fits: Sequence[Fit],
     texture: TextureResult,
     model: MorphableModel,
     options: Options,
 ) -> dict[str, Any]:
-    """The report of a reconstruction: what made it and how well it fits."""
+    """The report of a reconstruction: what made it and how well it fits the first photo, and the others."""
+    first = shots[0]
     return {
         "semblance": _version(),
         "torch": torch.__version__,
@@ -181,13 +221,34 @@ def describe(
         "model": model.model_id,
         "texture_size": texture_size(options),
         "quality": options.quality,
-        "face": face.index + 1,
-        "landmark_rms_percent": round(fit.landmark_rms_percent, 4),
-        "inter_ocular_px": round(face.inter_ocular_px, 2),
+        "face": first.face.index + 1,
+        "landmark_rms_percent": round(fits[0].landmark_rms_percent, 4),
+        "inter_ocular_px": round(first.face.inter_ocular_px, 2),
         "light_residual": round(texture.light_residual, 4),
         "seen_share": round(float(np.mean(texture.vertex_confidence > 0.5)), 4),
-        "warnings": [*photo.warnings, *face.warnings],
+        "photos": [
+            {
+                "name": os.path.basename(shot.photo.path),
+                "landmark_rms_percent": round(fit.landmark_rms_percent, 4),
+                "inter_ocular_px": round(shot.face.inter_ocular_px, 2),
+            }
+            for shot, fit in zip(shots, fits, strict=True)
+        ],
+        "warnings": warnings_of(shots, model),
     }
+
+
+def warnings_of(shots: Sequence[Shot], model: MorphableModel) -> list[str]:
+    """What the user should know; each photo's name before what concerns it, where there are several."""
+    names = [os.path.basename(shot.photo.path) for shot in shots]
+    warnings = [
+        warning if len(shots) == 1 else f"{name}: {warning}"
+        for name, shot in zip(names, shots, strict=True)
+        for warning in (*shot.photo.warnings, *shot.face.warnings)
+    ]
+    for odd in odd_photos(model, [shot.sighting for shot in shots]):
+        warnings.append(f"{names[odd]}: this face is shaped unlike the others; is it another person's?")
+    return warnings
 
 
 def assemble(

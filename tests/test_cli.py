@@ -15,6 +15,7 @@ import skimage.io
 from PIL import Image
 
 from semblance import cli
+from semblance.core_models.reconstruction import Reconstruction
 
 pytest.importorskip("bpy", reason="Blender as a Python module is not installed")
 
@@ -91,11 +92,30 @@ def test_an_existing_output_is_kept_without_force(
     assert blend.read_bytes() == before
 
 
+def test_photos_of_one_person_become_one_face(folder: Path, tmp_path: Path) -> None:
+    photos = folder / "second.jpg", folder / "портрет 写真.png"
+    options = ("--same-person", "--quality", "draft", "--npz", "--out", tmp_path)
+    done = semblance("face", *photos, *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "second.blend", "second.npz", "second_preview.png",
+    ]  # fmt: skip
+    result = Reconstruction.load(tmp_path / "second.npz")
+    assert [photo["name"] for photo in result.report["photos"]] == [photo.name for photo in photos]
+    # The mirrored photo shows what the first one hides.
+    seen = result.confidence > 128
+    assert seen.sum() < 1.03 * (seen & seen[:, ::-1]).sum()
+    bad = semblance("face", photos[0], folder / "wall.png", *options, "--force", cwd=folder)
+    assert bad.returncode == 1
+    assert "No face" in bad.stderr and "wall.png" in bad.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["face", "x.jpg", "--size", "7"],
         ["face", "x.jpg", "--face", "1", "--all-faces"],
+        ["face", "x.jpg", "--same-person", "--all-faces"],
         ["face", "x.jpg", "--face", "0"],
         ["face", "x.jpg", "--face", "two"],
         ["evaluate", "--photos", "a", "--out", "b", "--limit", "-1"],

@@ -67,6 +67,13 @@ def test_a_batch_keeps_what_is_good(tmp_path: Path) -> None:
     assert "crash.jpg" in failed[1] and "worker.log" in failed[1]
 
 
+def test_photos_of_one_person_are_one_request(tmp_path: Path) -> None:
+    photos = tmp_path / "ok.jpg", tmp_path / "fail.jpg"
+    done = face(*photos, same_person=True)
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == ["ok.blend", "ok_preview.png"]
+
+
 def test_success_is_silent_on_stderr_and_lands_beside_the_photo(tmp_path: Path) -> None:
     done = face(tmp_path / "ok.jpg")
     assert (done.returncode, done.stderr) == (0, "")

@@ -16,12 +16,15 @@ from semblance.core_models.fitting import solver
 from semblance.core_models.fitting.fit import (
     FitError,
     FitSettings,
+    Sighting,
     fit_landmarks,
+    fit_person,
     pose_mean,
     scaled_orthographic_pose,
 )
 from semblance.core_models.fitting.noise import LandmarkNoise, NoiseSettings
 from semblance.core_models.fitting.priors import CameraPrior, expression_precision, size_direction
+from semblance.core_models.fitting.same_person import odd_photos
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 
@@ -305,3 +308,48 @@ def test_a_told_focal_length_is_believed(model: MorphableModel) -> None:
     firm = replace(FitSettings(), camera=CameraPrior(sigma_factor=1e-4))
     guessed = fit_landmarks(model, landmarks, SIZE, settings=firm)
     assert guessed.K[0, 0] != pytest.approx(told.K[0, 0], rel=0.01)
+
+
+def album(model: MorphableModel, seed: int, yaws: tuple[float, ...] = (5, -30, 35)) -> list[Sighting]:
+    """Photos of one person: every pose and expression another, landmarks with errors of 1 % of the eyes' distance."""
+    generator = np.random.default_rng(seed)
+    truth, sightings = 0.8 * generator.normal(size=model.n_identity), []
+    for yaw in yaws:
+        smile = dict.fromkeys(("mouthSmileLeft", "mouthSmileRight"), float(generator.uniform(0, 0.7)))
+        exact = photographed(model, turn(yaw, *generator.normal(0, 5, 2)), truth, smile)
+        errors = generator.normal(0, 0.01 * inter_ocular_distance(exact), exact.shape)
+        sightings.append(Sighting(exact + errors, SIZE, FOCAL))
+    return sightings
+
+
+def neutral_landmarks(model: MorphableModel, identity: np.ndarray) -> np.ndarray:
+    shape = model.shape(torch.tensor(identity, dtype=torch.float32)[None], torch.zeros(1, model.n_expression))
+    return model.landmarks(shape)[0].numpy()[:468]
+
+
+def test_two_photos_tell_more_than_one_and_three_more_than_two(model: MorphableModel) -> None:
+    errors = np.zeros((6, 3))
+    for seed in range(6):
+        sightings = album(model, seed)
+        truth = neutral_landmarks(model, 0.8 * np.random.default_rng(seed).normal(size=model.n_identity))
+        for count in (1, 2, 3):
+            fits = fit_person(model, sightings[:count])
+            assert all(np.array_equal(fit.identity, fits[0].identity) for fit in fits)
+            moved = neutral_landmarks(model, fits[0].identity)
+            turned = Rotation.align_vectors(truth - truth.mean(0), moved - moved.mean(0))[0]
+            moved = turned.apply(moved - moved.mean(0)) + truth.mean(0)
+            errors[seed, count - 1] = np.linalg.norm(moved - truth, axis=1).mean()
+    one, two, three = np.median(errors, 0)
+    assert two < 0.85 * one
+    assert three < 0.95 * two
+
+
+def test_another_person_among_the_photos_is_told(model: MorphableModel) -> None:
+    sightings = album(model, 0)
+    assert odd_photos(model, sightings) == []
+    assert odd_photos(model, sightings[:1]) == []
+    generator = np.random.default_rng(3)
+    other = photographed(model, turn(10), 2.0 * generator.normal(size=model.n_identity))
+    stranger = Sighting(other, SIZE, FOCAL)
+    assert 1 in odd_photos(model, [sightings[0], stranger, sightings[1]])
+    assert odd_photos(model, [sightings[0], stranger]) == [1]
