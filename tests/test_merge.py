@@ -66,7 +66,7 @@ def test_each_side_comes_from_the_photo_that_shows_it() -> None:
     second = texture(np.where(left(0.4)[..., None] > 0, plain, SKIN * STRIPES), 1 - left(0.4))
     merged = merge_textures([first, second], [1.0, 1.0], ATLAS, UV)
     inner = np.s_[8:-8, 8:-8]
-    np.testing.assert_allclose(linear(merged)[inner], (SKIN * STRIPES)[inner], rtol=0.08)
+    np.testing.assert_allclose(linear(merged)[inner], (SKIN * STRIPES)[inner], rtol=0.1)
     assert merged.confidence.min() == 255
 
 
