@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ..colour import linear_to_srgb_uint8
-from ..geometry.mesh import vertex_normals
-from .albedo import darken_openings, divide_out, light_texels, smooth_normals, smooth_residual
+from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
-from .lighting_fit import LightFit, fit_light, log_slopes
+from .light import FaceLight, take_light_off
+from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
 from .vertex_colours import average_to_vertices
@@ -26,42 +25,8 @@ if TYPE_CHECKING:
 
 PLAN_SIZE = 512
 """Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's."""
-_LIGHT_SAMPLES = 3000
 _BAND = 1 << 20
 """Texels encoded at a time."""
-
-
-@dataclass(frozen=True)
-class PosedMesh:
-    """A morphable model's mesh where the photo's camera sees it, as numpy arrays."""
-
-    vertices: np.ndarray
-    """(N, 3) float32 decimetres, camera frame."""
-    normals: np.ndarray
-    """(N, 3) float32 unit."""
-    faces: np.ndarray
-    """(F, 3) int64."""
-    uv: np.ndarray
-    """(N, 2) float32, symmetric about u = ½."""
-    face_region: np.ndarray
-    """(F,) uint8."""
-    region_names: tuple[str, ...]
-    albedo_mean: np.ndarray
-    """(N, 3) float32 linear."""
-    albedo_basis: np.ndarray
-    """(Ka, N, 3) float32 linear per σ."""
-
-    def albedo(self, light: LightFit) -> np.ndarray:
-        """The albedo (N, 3) linear that the light was fitted with."""
-        fitted = np.flatnonzero(light.log_coefficients)
-        slopes = log_slopes(self.albedo_mean, self.albedo_basis[fitted])
-        return np.minimum(
-            self.albedo_mean * np.exp(np.tensordot(light.log_coefficients[fitted], slopes, 1)), 1.0
-        )
-
-    def regions(self, *names: str) -> tuple[int, ...]:
-        """Indices of the named regions that this model has."""
-        return tuple(index for index, name in enumerate(self.region_names) if name in names)
 
 
 @dataclass(frozen=True)
@@ -84,6 +49,8 @@ class TextureResult:
     """(S, S, 3) float16."""
     confidence: np.ndarray
     """(S, S) uint8, 255 seen … 0 invented."""
+    is_grey: bool
+    """The photo is black and white: the skin's colour is a guess."""
     light_residual: float
     """Weighted RMS of (photo − model albedo × light) ÷ photo on skin: how far the light model is from the truth."""
 
@@ -115,33 +82,16 @@ def bake_texture(
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
-    light = estimate_light(mesh, plan_atlas, surface, appearance, seen)
-    prior = (plan_atlas.weights @ mesh.albedo(light)).astype(np.float32)
-    shading = estimate_shading(mesh, plan_atlas, surface, appearance, seen, light, prior)
-
-    albedo_map, prior_map = plan_atlas.image(divide_out(appearance, shading)), plan_atlas.image(prior)
+    light = take_light_off(mesh, plan_atlas, surface, appearance, seen)
+    albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
+    prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
     plan = plan_completion(albedo_map, seen_map, prior_map, covered)
 
-    maps = _Maps(extend(plan_atlas.image(shading), covered), extend(seen_map, covered))
+    maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(seen_map, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
     return _assemble(mesh, atlas, light, complete_albedo(plan, atlas, fine_seen), fine_shading, maps)
-
-
-def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
-    """The model's arrays beside its posed vertices (N, 3) in decimetres, camera frame."""
-    vertices = torch.as_tensor(vertices_camera, dtype=torch.float32)
-    return PosedMesh(
-        vertices=vertices.numpy(),
-        normals=vertex_normals(vertices[None], model.faces)[0].numpy(),
-        faces=model.faces.numpy(),
-        uv=model.uv.float().numpy(),
-        face_region=model.face_region.numpy(),
-        region_names=tuple(model.region_names),
-        albedo_mean=model.albedo_mean.float().numpy(),
-        albedo_basis=model.albedo_basis.float().numpy(),
-    )
 
 
 def see_face(
@@ -152,45 +102,6 @@ def see_face(
     view = view_depth(mesh.vertices, mesh.faces, K, np.isin(mesh.face_region, eyes))
     seen = see_texels(surface, view, face_mask, eyes)
     return drop_slivers(atlas, seen, keep=np.isin(surface.region, mesh.regions("eyes", "mouth")))
-
-
-def estimate_light(
-    mesh: PosedMesh, atlas: Atlas, surface: Surface, appearance: np.ndarray, seen: np.ndarray
-) -> LightFit:
-    """Light and albedo coefficients from well-seen skin; appearance (M, 3) linear, seen (M,)."""
-    skin = np.flatnonzero((seen > 0.5) & np.isin(surface.region, mesh.regions("skin", "lips")))
-    chosen = skin[:: max(1, len(skin) // _LIGHT_SAMPLES)]
-    interpolate = atlas.weights[chosen]
-    modes = interpolate @ mesh.albedo_basis.transpose(1, 0, 2).reshape(len(mesh.vertices), -1)
-    return fit_light(
-        appearance[chosen],
-        surface.normals[chosen],
-        seen[chosen],
-        interpolate @ mesh.albedo_mean,
-        modes.reshape(len(chosen), len(mesh.albedo_basis), 3).transpose(1, 0, 2),
-    )
-
-
-def estimate_shading(
-    mesh: PosedMesh,
-    atlas: Atlas,
-    surface: Surface,
-    appearance: np.ndarray,
-    seen: np.ndarray,
-    light: LightFit,
-    prior: np.ndarray,
-) -> np.ndarray:
-    """Shading (M, 3): the fitted light, its shadow in openings, and the smooth residual that the skin shows.
-
-    prior (M, 3): the model's albedo.
-    """
-    openings = darken_openings(atlas, np.isin(surface.region, mesh.regions("mouth")), seen)
-    outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
-    shading = light_texels(smooth_normals(atlas, surface.normals, outside), light.sh) * openings
-    skin = seen * np.isin(surface.region, mesh.regions("skin"))
-    # Lips tell how much light there is, not its colour: they may be painted, and the teeth would turn green.
-    skin_and_lips = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
-    return shading * smooth_residual(atlas, appearance, prior * shading, skin_and_lips, skin)
 
 
 @dataclass(frozen=True)
@@ -217,7 +128,7 @@ def _sample_bands(atlas: Atlas, mesh: PosedMesh, pyramid: PhotoPyramid, K: np.nd
 
 
 def _assemble(
-    mesh: PosedMesh, atlas: Atlas, light: LightFit, albedo: np.ndarray, shading: np.ndarray, maps: _Maps
+    mesh: PosedMesh, atlas: Atlas, light: FaceLight, albedo: np.ndarray, shading: np.ndarray, maps: _Maps
 ) -> TextureResult:
     """Images and vertex colours from the texels' albedo (M, 3) and shading (M, 3)."""
     covered = atlas.covered()
@@ -226,7 +137,7 @@ def _assemble(
     vertex_appearance = average_to_vertices(atlas, albedo * shading, mesh.uv)
     vertex_confidence = average_to_vertices(atlas, atlas.gather(confidence)[:, None], mesh.uv)[:, 0]
     return TextureResult(
-        sh=light.sh,
+        sh=light.environment.sh().astype(np.float32),
         albedo_coefficients=light.albedo_coefficients,
         vertex_albedo_linear=divide_out(vertex_appearance, vertex_shading),
         vertex_shading_linear=vertex_shading,
@@ -234,7 +145,8 @@ def _assemble(
         albedo_srgb=_encode_texture(atlas, albedo),
         shading_linear=resize_map(maps.shading, atlas.size).astype(np.float16),
         confidence=np.round(np.clip(confidence, 0.0, 1.0) * 255).astype(np.uint8),
-        light_residual=light.residual,
+        is_grey=light.is_grey,
+        light_residual=light.environment.residual,
     )
 
 
