@@ -24,6 +24,7 @@ from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
 from .texture.atlas import build_atlas
 from .texture.bake import TextureResult, bake_texture
+from .texture.light import N_DIRECTIONS
 from .texture.merge import merge_textures
 
 METRES_PER_DECIMETRE = 0.1
@@ -31,6 +32,9 @@ STORED_SIDE = 2048
 """Pixels; the long side of the photo kept in the result."""
 DRAFT_SIZE = 512
 """Pixels; the largest texture of a draft."""
+DRAFT_DIRECTIONS = 48
+"""That light may come from in a draft."""
+GREY_WARNING = "The photo is black and white: the colour of the skin is a guess."
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
@@ -146,7 +150,7 @@ def reconstruct(
     with clock.stage("mask"):
         masks = [face_mask(shot.photo, shot.face.landmarks) for shot in shots]
     with clock.stage("texture"):
-        texture = bake_shots(shots, masks, model, fits, texture_size(options))
+        texture = bake_shots(shots, masks, model, fits, options)
     with clock.stage("result"):
         report = describe(shots, fits, texture, model, options)
         result = assemble(
@@ -157,14 +161,20 @@ def reconstruct(
 
 
 def bake_shots(
-    shots: Sequence[Shot], masks: Sequence[np.ndarray], model: MorphableModel, fits: Sequence[Fit], size: int
+    shots: Sequence[Shot],
+    masks: Sequence[np.ndarray],
+    model: MorphableModel,
+    fits: Sequence[Fit],
+    options: Options,
 ) -> TextureResult:
-    """The texture, S = `size`, in the first photo's light, of everything that the photos show."""
+    """The texture, in the first photo's light, of everything that the photos show."""
+    size = texture_size(options)
+    n_directions = DRAFT_DIRECTIONS if options.quality == "draft" else N_DIRECTIONS
     textures = []
     for shot, mask, fit in zip(shots, masks, fits, strict=True):
         vertices, _ = model_vertices(model, fit)
         in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
-        textures.append(bake_texture(shot.photo.srgb, mask, model, in_camera, fit.K, size))
+        textures.append(bake_texture(shot.photo.srgb, mask, model, in_camera, fit.K, size, n_directions))
     if len(textures) == 1:
         return textures[0]
     uv = model.uv.numpy()
@@ -234,7 +244,7 @@ def describe(
             }
             for shot, fit in zip(shots, fits, strict=True)
         ],
-        "warnings": warnings_of(shots, model),
+        "warnings": warnings_of(shots, model) + ([GREY_WARNING] if texture.is_grey else []),
     }
 
 

@@ -43,6 +43,7 @@ def texture(albedo: np.ndarray, confidence: np.ndarray) -> TextureResult:
         albedo_srgb=linear_to_srgb_uint8(albedo.astype(np.float32)),
         shading_linear=np.ones((SIZE, SIZE, 3), np.float16),
         confidence=np.round(confidence * 255).astype(np.uint8),
+        is_grey=False,
         light_residual=0.1,
     )
 

@@ -14,8 +14,8 @@ from .atlas import Atlas
 SHADING_FLOOR = 0.06
 """Of the mean shading."""
 SHADING_SIGMA = 0.009
-"""Of the texture's side, about 2.5 mm on the face: landmarks are no surer than that, and a lip's or a nostril's edge that
-shades beside its own picture leaves a pale and a dark line."""
+"""Of the texture's side, about 2.5 mm on the face: landmarks are no surer than that, and a lip's or a nostril's edge
+that shades beside its own picture leaves a pale and a dark line."""
 GREY_RESIDUAL = (0.03, 0.7)
 CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
@@ -34,7 +34,7 @@ def smooth_shading(atlas: Atlas, shading: np.ndarray, where: np.ndarray) -> np.n
     columns = np.concatenate([shading * where[:, None], where[:, None]], axis=1).astype(np.float32)
     sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), SHADING_SIGMA * atlas.size))
     smooth = np.where(where[:, None], sums[:, :3] / np.maximum(sums[:, 3:], 1e-3), shading)
-    floor = SHADING_FLOOR * shading[where].mean(0)
+    floor = SHADING_FLOOR * shading.mean(0)
     return 0.5 * (smooth + floor + np.sqrt((smooth - floor) ** 2 + floor**2))
 
 

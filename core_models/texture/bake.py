@@ -13,7 +13,7 @@ from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
-from .light import FaceLight, take_light_off
+from .light import N_DIRECTIONS, FaceLight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
@@ -62,6 +62,7 @@ def bake_texture(
     vertices_camera: np.ndarray,
     K: np.ndarray,
     size: int = 1024,
+    n_directions: int = N_DIRECTIONS,
 ) -> TextureResult:
     """Unwrap a photo onto a posed model and take its light off.
 
@@ -72,6 +73,7 @@ def bake_texture(
         vertices_camera: (N, 3) decimetres, camera frame.
         K: (3, 3), pixels of the photo.
         size: S of the textures; at least 64, a multiple of it best.
+        n_directions: even; that the light may come from.
     """
     mesh = pose_mesh(model, vertices_camera)
     plan_atlas = build_atlas(mesh.uv, mesh.faces, min(size, PLAN_SIZE))
@@ -82,7 +84,7 @@ def bake_texture(
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
-    light = take_light_off(mesh, plan_atlas, surface, appearance, seen)
+    light = take_light_off(mesh, plan_atlas, surface, appearance, seen, n_directions)
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)

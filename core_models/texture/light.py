@@ -50,7 +50,7 @@ def take_light_off(
     surface: Surface,
     appearance: np.ndarray,
     seen: np.ndarray,
-    n_directions: int = N_DIRECTIONS,
+    n_directions: int,
 ) -> FaceLight:
     """Tell light from skin; appearance (M, 3) linear and confidence seen (M,) at the atlas's texels."""
     directions = sphere_directions(n_directions)
@@ -60,7 +60,9 @@ def take_light_off(
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
     is_grey = _is_grey(appearance, skin)
 
-    environment, tone, toned = _settle(mesh, atlas, surface, cells, appearance, seen, transport, directions, is_grey)
+    environment, tone, toned = _settle(
+        mesh, atlas, surface, cells, appearance, seen, transport, directions, is_grey
+    )
     prior = (atlas.weights @ toned).astype(np.float32)
     outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
     shading = smooth_shading(atlas, atlas.weights @ environment.shading(transport), outside)
@@ -100,9 +102,7 @@ class _Cells:
     def toned(self, albedo: np.ndarray) -> SkinSamples:
         """The samples with the reflectance of vertex albedos (N, 3)."""
         samples = self.samples
-        return SkinSamples(
-            samples.appearance, self.to_vertices @ albedo, samples.transport, samples.weights
-        )
+        return SkinSamples(samples.appearance, self.to_vertices @ albedo, samples.transport, samples.weights)
 
     def coefficients(self, mesh: PosedMesh, environment: Environment) -> np.ndarray:
         """Coefficients (Ka,) with a unit normal prior whose albedo comes nearest to the de-lit samples."""
@@ -138,7 +138,8 @@ def _settle(
     reflectance = np.array([weighted_quantile(c, samples.weights) for c in samples.reflectance.T])
     delit = samples.appearance / np.maximum(shading, 0.05 * level) / samples.reflectance
     ratio = np.array([weighted_quantile(c, samples.weights) for c in delit.T])
-    sclera = None if is_grey else _sclera(mesh, atlas, surface, appearance, seen, environment.scaled(1 / level), transport)
+    relative = environment.scaled(1 / level)
+    sclera = None if is_grey else _sclera(mesh, atlas, surface, appearance, seen, relative, transport)
     tone = settle_tone(reflectance * ratio * level, sclera, is_grey)
     return environment.scaled(tone.gain / level), tone, mesh.toned_albedo(tone.albedo / reflectance)
 

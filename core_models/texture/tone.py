@@ -20,8 +20,8 @@ LEVEL, LEVEL_SIGMA = 1.0, 0.4
 """Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
 WARMTH_SIGMA, TINT_SIGMA = 0.16, 0.05
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
-BLOOD = (0.03, 0.08)
-"""Mean and σ of the skin's optical density of blood beyond the curve's."""
+BLOOD = (0.03, 0.15)
+"""Mean and σ of the skin's optical density of blood beyond the curve's, and of what cameras add to its saturation."""
 SCLERA_LINEAR = np.array([0.50, 0.46, 0.42])
 """What the whites of the eyes show of the light that the model lets through to them: lashes take some."""
 SCLERA_SIGMA = 0.2
