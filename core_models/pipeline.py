@@ -16,6 +16,8 @@ import torch
 
 from .faces.find import Face, FaceFinder
 from .faces.mask import face_mask
+from .faces.person import PersonMap
+from .faces.relief import Relief
 from .fitting.fit import Fit, Sighting, fit_person
 from .fitting.same_person import odd_photos
 from .morphable.default import load_default_model
@@ -70,6 +72,7 @@ class Shot:
 
     photo: Photo
     face: Face
+    person: PersonMap
 
     @property
     def sighting(self) -> Sighting:
@@ -130,13 +133,16 @@ class Pipeline:
         results = []
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            result = reconstruct([Shot(photo, face), *more], self.model, options, one)
+            result = reconstruct([self._shot(photo, face), *more], self.model, options, one)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
 
     def _largest_face(self, photo: Photo) -> Shot:
-        return Shot(photo, self._finder.find(photo)[0])
+        return self._shot(photo, self._finder.find(photo)[0])
+
+    def _shot(self, photo: Photo, face: Face) -> Shot:
+        return Shot(photo, face, self._finder.person(photo, face))
 
 
 def reconstruct(
@@ -147,10 +153,14 @@ def reconstruct(
     with clock.stage("shape"):
         fits = fit_person(model, [shot.sighting for shot in shots])
         vertices, neutral = model_vertices(model, fits[0])
+        in_camera = [posed_vertices(model, fit) for fit in fits]
     with clock.stage("mask"):
-        masks = [face_mask(shot.photo, shot.face.landmarks) for shot in shots]
+        masks = [
+            face_mask(shot.photo, shot.face.landmarks, Relief(posed, model.faces.numpy(), fit.K), shot.person)
+            for shot, fit, posed in zip(shots, fits, in_camera, strict=True)
+        ]
     with clock.stage("texture"):
-        texture = bake_shots(shots, masks, model, fits, options)
+        texture = bake_shots(shots, masks, model, fits, in_camera, options)
     with clock.stage("result"):
         report = describe(shots, fits, texture, model, options)
         result = assemble(
@@ -165,16 +175,16 @@ def bake_shots(
     masks: Sequence[np.ndarray],
     model: MorphableModel,
     fits: Sequence[Fit],
+    in_camera: Sequence[np.ndarray],
     options: Options,
 ) -> TextureResult:
     """The texture, in the first photo's light, of everything that the photos show."""
     size = texture_size(options)
     n_directions = DRAFT_DIRECTIONS if options.quality == "draft" else N_DIRECTIONS
-    textures = []
-    for shot, mask, fit in zip(shots, masks, fits, strict=True):
-        vertices, _ = model_vertices(model, fit)
-        in_camera = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
-        textures.append(bake_texture(shot.photo.srgb, mask, model, in_camera, fit.K, size, n_directions))
+    textures = [
+        bake_texture(shot.photo.srgb, mask, model, posed, fit.K, size, n_directions)
+        for shot, mask, fit, posed in zip(shots, masks, fits, in_camera, strict=True)
+    ]
     if len(textures) == 1:
         return textures[0]
     uv = model.uv.numpy()
@@ -213,6 +223,12 @@ def model_vertices(model: MorphableModel, fit: Fit) -> tuple[np.ndarray, np.ndar
             identity, torch.stack([expression, torch.zeros_like(expression)])
         ).numpy()
     return vertices, neutral
+
+
+def posed_vertices(model: MorphableModel, fit: Fit) -> np.ndarray:
+    """Vertices (N, 3) in decimetres, camera frame."""
+    vertices, _ = model_vertices(model, fit)
+    return vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
 
 
 def describe(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import cv2
 import numpy as np
 import pytest
 import skimage.data
 
+from semblance.core_models.colour import linear_to_srgb_uint8
 from semblance.core_models.faces.find import Face, FaceFinder
 from semblance.core_models.faces.guided_filter import guided_fit
 from semblance.core_models.faces.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
 from semblance.core_models.faces.mask import face_mask
-from semblance.core_models.faces.skin import skin_log_odds
+from semblance.core_models.faces.relief import Relief
+from semblance.core_models.faces.skin import weigh_skin
+from semblance.core_models.fitting.fit import fit_landmarks
+from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.photo.load import Photo
+from semblance.core_models.pipeline import posed_vertices
 
 ASTRONAUT = skimage.data.astronaut()
 CHEEK = (200, 125)
@@ -24,14 +31,37 @@ def photo(srgb: np.ndarray) -> Photo:
 
 
 @pytest.fixture(scope="module")
-def face() -> Face:
-    with FaceFinder() as finder:
-        return finder.find(photo(ASTRONAUT))[0]
+def finder() -> Iterator[FaceFinder]:
+    with FaceFinder() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def mask(face: Face) -> np.ndarray:
-    return face_mask(photo(ASTRONAUT), face.landmarks)
+def face(finder: FaceFinder) -> Face:
+    return finder.find(photo(ASTRONAUT))[0]
+
+
+Masked = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def masked(finder: FaceFinder) -> Masked:
+    """The mask stage of the pipeline: (srgb, landmarks) → mask."""
+    model = load_default_model()
+
+    def mask_stage(srgb: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        shown = photo(srgb)
+        fit = fit_landmarks(model, landmarks, (shown.width, shown.height))
+        relief = Relief(posed_vertices(model, fit), model.faces.numpy(), fit.K)
+        person = finder.person(shown, Face(landmarks, (0.0, 0.0, 0.0, 0.0), 0))
+        return face_mask(shown, landmarks, relief, person)
+
+    return mask_stage
+
+
+@pytest.fixture(scope="module")
+def mask(face: Face, masked: Masked) -> np.ndarray:
+    return masked(ASTRONAUT, face.landmarks)
 
 
 def oval(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -70,79 +100,86 @@ def test_most_of_the_oval_is_face(face: Face, mask: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("gain", [(0.12, 0.12, 0.12), (0.3, 0.22, 0.18), (1.0, 0.7, 0.45), (0.6, 0.8, 1.0)])
-def test_dark_and_tinted_faces_are_not_lost(face: Face, mask: np.ndarray, gain: tuple[float, ...]) -> None:
+def test_dark_and_tinted_faces_are_not_lost(
+    masked: Masked, face: Face, mask: np.ndarray, gain: tuple[float, ...]
+) -> None:
     """The same picture with `gain` times the light in each channel."""
     linear = (ASTRONAUT / 255.0) ** 2.2 * gain
     dark = np.round(255 * linear ** (1 / 2.2)).astype(np.uint8)
-    other = face_mask(photo(dark), face.landmarks)
+    other = masked(dark, face.landmarks)
     skin = mask > 0.9
     assert (other[skin] > 0.5).mean() > 0.97
 
 
-def test_a_shadowed_side_is_kept(face: Face, mask: np.ndarray) -> None:
+def test_a_shadowed_side_is_kept(masked: Masked, face: Face, mask: np.ndarray) -> None:
     """A soft-edged shadow, a fifth of the light, on the left third of the face."""
     x = np.arange(ASTRONAUT.shape[1])
     light = 0.2 + 0.8 / (1 + np.exp(-(x - 212) / 3.0))
     shadowed = np.round(255 * ((ASTRONAUT / 255.0) ** 2.2 * light[None, :, None]) ** (1 / 2.2)).astype(
         np.uint8
     )
-    other = face_mask(photo(shadowed), face.landmarks)
+    other = masked(shadowed, face.landmarks)
     skin = (mask > 0.9) & (x < 205)[None]
     assert skin.sum() > 1000 and (other[skin] > 0.5).mean() > 0.95
 
 
-def test_a_mirrored_photo_gives_the_mirrored_mask(face: Face, mask: np.ndarray) -> None:
+def test_a_mirrored_photo_gives_the_mirrored_mask(masked: Masked, face: Face, mask: np.ndarray) -> None:
     mirrored = face.landmarks[MIRROR] * [-1, 1] + [ASTRONAUT.shape[1], 0]
-    other = face_mask(photo(ASTRONAUT[:, ::-1]), mirrored)[:, ::-1]
+    other = masked(ASTRONAUT[:, ::-1], mirrored)[:, ::-1]
     assert np.abs(other - mask).mean() < 0.002
     assert np.abs(other - mask)[mask > 0.9].mean() < 0.01
 
 
 @pytest.mark.parametrize("scale", [0.4, 3.0])
-def test_size_hardly_matters(face: Face, mask: np.ndarray, scale: float) -> None:
+def test_size_hardly_matters(masked: Masked, face: Face, mask: np.ndarray, scale: float) -> None:
     size = round(512 * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    other = face_mask(
-        photo(cv2.resize(ASTRONAUT, (size, size), interpolation=method)), face.landmarks * size / 512
-    )
+    other = masked(cv2.resize(ASTRONAUT, (size, size), interpolation=method), face.landmarks * size / 512)
     assert other.shape == (size, size)
     back = cv2.resize(other, (512, 512), interpolation=cv2.INTER_AREA)
     inside = oval(face.landmarks, mask.shape)
     assert np.abs(back - mask)[inside].mean() < 0.06
 
 
-def test_a_face_cut_by_the_frame(face: Face) -> None:
+def test_a_face_cut_by_the_frame(masked: Masked, face: Face) -> None:
     cut = 225
-    mask = face_mask(photo(ASTRONAUT[:, cut:]), face.landmarks - [cut, 0])
+    mask = masked(ASTRONAUT[:, cut:], face.landmarks - [cut, 0])
     assert mask.shape == (512, 512 - cut)
     assert mask[125, 10] > 0.9
-    far = face_mask(photo(ASTRONAUT), face.landmarks + np.array([2000, 0]))
+    far = masked(ASTRONAUT, face.landmarks + np.array([2000, 0]))
     assert far.max() == 0
 
 
-def test_nothing_to_compare_with_keeps_the_outline(face: Face) -> None:
+def test_nothing_to_compare_with_keeps_the_outline(masked: Masked, face: Face) -> None:
     """A photo of one colour: no model can be learnt, and the outline alone decides."""
-    mask = face_mask(photo(np.full_like(ASTRONAUT, 128)), face.landmarks)
+    mask = masked(np.full_like(ASTRONAUT, 128), face.landmarks)
     assert mask[oval(face.landmarks, mask.shape)].mean() > 0.9
 
 
-def test_the_photo_is_left_alone(face: Face) -> None:
+def test_the_photo_is_left_alone(masked: Masked, face: Face) -> None:
     srgb = ASTRONAUT.copy()
-    face_mask(photo(srgb), face.landmarks)
+    masked(srgb, face.landmarks)
     np.testing.assert_array_equal(srgb, ASTRONAUT)
 
 
-def test_skin_odds_separate_two_colours_in_any_light() -> None:
+def test_skin_is_told_from_hair_in_light_and_shade() -> None:
+    """A ball of skin lit from the left, hair behind it and over its lit top: darkness alone does not make hair."""
     rng = np.random.default_rng(0)
-    image = np.empty((60, 90, 3), np.float32)
-    image[:, :45], image[:, 45:] = (0.75, 0.55, 0.45), (0.25, 0.3, 0.5)
-    image += rng.normal(0, 0.02, image.shape).astype(np.float32)
-    skin, band = np.zeros((2, 60, 90), bool)
-    skin[:20, :40], band[:20, 50:] = True, True
-    image[40:, :45] *= 0.7
-    odds = skin_log_odds(image, skin, band)
-    assert (odds[:, :45] > 0).mean() > 0.99 and (odds[:, 45:] < 0).mean() > 0.99
-    np.testing.assert_array_equal(skin_log_odds(image, skin & False, band), 0)
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    ball = x**2 + y**2 < 0.8
+    normals = np.stack([x, -y, np.sqrt(np.maximum(1 - x**2 - y**2, 0))], -1).astype(np.float32)
+    normals[~ball] = 0
+    light = 0.15 + 0.85 * np.clip(-0.8 * x + 0.6 * normals[..., 2], 0, None)
+    picture = np.where(ball[..., None], light[..., None] * [0.5, 0.28, 0.2], 0.0)
+    hair = ~ball | (y < -0.6)
+    picture[hair] = [0.05, 0.035, 0.03]
+    noisy = picture * np.exp(rng.normal(0, 0.05, picture.shape))
+    srgb = linear_to_srgb_uint8(noisy.astype(np.float32))
+    skin = ball & (np.abs(y) < 0.5)
+    odds = weigh_skin(srgb, normals, skin, ball, ~ball & (y < 0)).colour
+    assert (odds[ball & ~hair] > 0).mean() > 0.98
+    assert (odds[hair] < 0).mean() > 0.98
+    assert not weigh_skin(srgb, normals, skin & False, ball, ~ball).colour.any()
 
 
 def test_guided_filter_keeps_edges_and_smooths_the_rest() -> None:

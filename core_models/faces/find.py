@@ -17,6 +17,7 @@ from ..photo.load import Photo, PhotoError
 from .landmarks import inter_ocular_distance
 from .locate import MARGIN, Located, Region, locate_landmarks
 from .networks import Detection, FaceNetworks
+from .person import PersonMap, find_person
 
 MIN_INTER_OCULAR_PX = 12.0
 """Below it a face is under 45 pixels tall: an iris covers one or two pixels and no texture can be read."""
@@ -138,6 +139,10 @@ class FaceFinder:
                 "Use a photo in which it is at least 50 pixels tall; 300 or more give a good result.",
             )
         return [_face(located, index) for index, located in enumerate(large)]
+
+    def person(self, photo: Photo, face: Face) -> PersonMap:
+        """Where the photo shows persons, around a face."""
+        return find_person(self._networks, photo.srgb, face.landmarks)
 
     def _located(self, srgb: np.ndarray) -> list[Located]:
         """Every face of the first search that shows one; else the best of the doubtful ones."""

@@ -1,4 +1,4 @@
-"""mediapipe's face detectors and FaceMesh network as plain functions of an image.
+"""mediapipe's face detectors, FaceMesh and person segmentation networks as plain functions of an image.
 
 mediapipe 0.10.21 wraps the landmark network in a graph that detects faces itself; the graph here holds the
 network alone, so that the caller chooses the crop.
@@ -31,6 +31,8 @@ node {
 }
 """
 _SHORT_RANGE, _FULL_RANGE = 0, 1
+_SQUARE_INPUT = 0
+"""The segmentation network of 256² pixels; the other one is for wide pictures."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class FaceNetworks:
             from mediapipe.python.solution_base import SolutionBase
 
             # `face_mesh` registers the messages of the landmark graph's options.
-            from mediapipe.python.solutions import face_detection, face_mesh  # noqa: F401
+            from mediapipe.python.solutions import (  # noqa: F401
+                face_detection,
+                face_mesh,
+                selfie_segmentation,
+            )
 
             self._detectors = [
                 face_detection.FaceDetection(min_detection_confidence=min_score, model_selection=model)
@@ -69,11 +75,13 @@ class FaceNetworks:
                 side_inputs={"with_attention": True},
                 outputs=["landmarks"],
             )
+            self._segmenter = selfie_segmentation.SelfieSegmentation(_SQUARE_INPUT)
             self._whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
             # The first run of each prints its warnings.
             blank = np.full((CROP, CROP, 3), 128, np.uint8)
             self.detect(blank)
             self.landmarks(blank)
+            self.person(blank)
 
     def detect(self, srgb: np.ndarray) -> list[Detection]:
         """Faces in an (H, W, 3) uint8 image, from both detectors; the same face may come twice."""
@@ -103,9 +111,13 @@ class FaceNetworks:
             return None
         return np.array([(point.x, point.y) for point in result.landmark]) * CROP
 
+    def person(self, srgb: np.ndarray) -> np.ndarray:
+        """(H, W) float32 for an (H, W, 3) uint8 image: how surely each pixel is a person or their clothes, 0 … 1."""
+        return self._segmenter.process(np.ascontiguousarray(srgb)).segmentation_mask.astype(np.float32)
+
     def close(self) -> None:
         """Free the networks."""
-        for graph in (*self._detectors, self._landmarker):
+        for graph in (*self._detectors, self._landmarker, self._segmenter):
             graph.close()
 
 
