@@ -217,11 +217,25 @@ def test_the_sheet(head) -> None:
     before = head.albedo_srgb.copy()
     sheet = preview_sheet(head)
     assert sheet.dtype == np.uint8
-    assert 1900 < sheet.shape[1] < 2100
-    tiles = [sheet[20 : 20 + TILE, 20 + i * (TILE + 20) :][:, :TILE].astype(float) for i in range(3)]
-    assert np.abs(tiles[0] - tiles[1]).mean() < 2.0  # the render lies on the photo it was made from
-    assert np.abs(tiles[0] - tiles[2]).mean() > 20.0
+    assert 2000 < sheet.shape[1] < 2300
+    step = TILE + 20
+    rows, columns = (round(side / step) for side in sheet.shape[:2])
+    assert (rows, columns) == (4, 4)
+    tiles = [sheet[20 : 20 + TILE, 20 + i * step :][:, :TILE].astype(float) for i in range(4)]
+    assert np.abs(tiles[0] - tiles[2]).mean() < 2.0  # the render lies on the photo it was made from
+    assert np.abs(tiles[0] - tiles[3]).mean() > 20.0
     np.testing.assert_array_equal(head.albedo_srgb, before)
+
+
+def test_the_sheet_tints_what_is_not_believed(head) -> None:
+    half = np.full(head.photo_srgb.shape[:2], 255, np.uint8)
+    frame = face_frame(head)
+    half[:, : round(frame.left + frame.side / 2)] = 0
+    sheet = preview_sheet(dataclasses.replace(head, mask=half)).astype(float)
+    photo, believed = (sheet[20 : 20 + TILE, 20 + i * (TILE + 20) :][:, :TILE] for i in range(2))
+    difference = np.abs(photo - believed).mean(-1)
+    assert difference[:, : TILE // 2 - 4].min() > 5.0
+    assert difference[:, TILE // 2 + 4 :].max() < 1.0
 
 
 def test_a_sheet_of_a_head_that_nobody_sees_is_still_made(head) -> None:

@@ -1,27 +1,30 @@
-"""One sheet to judge a result by: the photo, the render over it, its parts, new lights, new views."""
+"""One sheet to judge a result by: the photo, what of it is believed, the render over it, its parts, lights, views."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..colour import linear_to_srgb_uint8, srgb_to_linear
 from ..reconstruction import Reconstruction
-from .framing import face_frame, frame_photo, frame_view, portrait_view
-from .rigs import NEUTRAL, RELIGHTS, SIDE, Rig
-from .surface import Surface, Texture
+from .framing import Frame, face_frame, frame_photo, frame_view, portrait_view
+from .rigs import NEUTRAL, RELIGHTS, RIM, SIDE, Rig
+from .surface import Picture, Surface, Texture
 
-TILE = 640
+TILE = 512
 """Side of every picture on the sheet, pixels."""
-_COLUMNS = 3
+_COLUMNS = 4
 _MARGIN = 20
 _CAPTION_HEIGHT = 34
 _FONT_SIZE = 20
 _PAPER_SRGB = (38, 38, 40)
 _INK_SRGB = (190, 190, 192)
 _PHOTO_MARGIN = 1.6  # × the landmarks' box: shows the hair and how the render ends in it
-_VIEW_YAWS = (-45.0, 0.0, 45.0)
-_VIEW_NAMES = ("turned 45° to the left", "from the front", "turned 45° to the right")
+_DOUBT_SRGB, _DOUBT_SHARE = (255, 0, 200), 0.6
+"""The tint of pixels that are not believed to be this face, and how much it covers."""
+_TURNS = ((-45.0, "turned 45° to the left"), (45.0, "turned 45° to the right"), (90.0, "in profile"))
 
 
 Tile = tuple[str, np.ndarray]
@@ -31,18 +34,20 @@ Tile = tuple[str, np.ndarray]
 def preview_sheet(reconstruction: Reconstruction) -> np.ndarray:
     """Lay out the sheet → (H, W, 3) uint8 sRGB.
 
-    Rows: photo, render over photo, geometry; albedo, lighting and confidence as UV images; three relights from
-    the front; the head turned to −45°, 0° and 45°.
+    Rows: photo, mask over photo, render over photo, geometry; albedo, lighting and confidence as UV images, vertex
+    colours on the head; four relights from the front; the head turned to −45°, 0°, 45° and 90°.
     """
-    left, front, right = (
-        Surface.trace(reconstruction, portrait_view(reconstruction, yaw, TILE, TILE)) for yaw in _VIEW_YAWS
-    )
+    front = _portrait(reconstruction, 0.0)
+    views = [(name, _lit(_portrait(reconstruction, yaw), NEUTRAL)) for yaw, name in _TURNS]
+    views.insert(1, ("from the front", _lit(front, NEUTRAL)))
     tiles = _photo_row(reconstruction) + _map_row(reconstruction)
-    tiles += [(rig.name, _lit(front, rig)) for rig in RELIGHTS]
-    tiles += [
-        (name, _lit(head, NEUTRAL)) for name, head in zip(_VIEW_NAMES, (left, front, right), strict=True)
-    ]
-    return _laid_out(tiles)
+    tiles.append(("vertex colours: bare albedo", _on_paper(front.picture("vertex", None))))
+    tiles += [(rig.name, _lit(front, rig)) for rig in (*RELIGHTS, RIM)]
+    return _laid_out(tiles + views)
+
+
+def _portrait(reconstruction: Reconstruction, yaw_degrees: float) -> Surface:
+    return Surface.trace(reconstruction, portrait_view(reconstruction, yaw_degrees, TILE, TILE))
 
 
 def _laid_out(tiles: list[Tile]) -> np.ndarray:
@@ -64,9 +69,17 @@ def _photo_row(reconstruction: Reconstruction) -> list[Tile]:
     render = surface.picture("uv", "image", without=("rim",))
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
+        ("what is believed to be this face", linear_to_srgb_uint8(_frame_mask(reconstruction, frame))),
         ("render over photo", linear_to_srgb_uint8(render.over(photo_linear))),
         ("geometry", _lit(surface, SIDE, "clay")),
     ]
+
+
+def _frame_mask(reconstruction: Reconstruction, frame: Frame) -> np.ndarray:
+    """(TILE, TILE, 3) linear: the photo, tinted where the mask leaves it out."""
+    doubt = _DOUBT_SHARE * (1.0 - reconstruction.mask[..., None].astype(np.float32) / 255.0)
+    tinted = reconstruction.photo_srgb * (1.0 - doubt) + doubt * np.array(_DOUBT_SRGB, np.float32)
+    return frame_photo(replace(reconstruction, photo_srgb=np.round(tinted).astype(np.uint8)), frame, TILE)
 
 
 def _map_row(reconstruction: Reconstruction) -> list[Tile]:
@@ -81,7 +94,10 @@ def _map_row(reconstruction: Reconstruction) -> list[Tile]:
 
 
 def _lit(surface: Surface, rig: Rig, texture: Texture = "uv") -> np.ndarray:
-    picture = surface.picture(texture, rig.light())
+    return _on_paper(surface.picture(texture, rig.light()))
+
+
+def _on_paper(picture: Picture) -> np.ndarray:
     return linear_to_srgb_uint8(picture.over(srgb_to_linear(np.array(_PAPER_SRGB, np.uint8))))
 
 
