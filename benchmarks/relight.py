@@ -1,7 +1,7 @@
 """Albedo, light and shape of reconstructed faces against the truth, and against two baselines.
 
     python benchmarks/relight.py [--set cycles|own|all] [--split tune|test] [--heads 0 1 …] [--lights top rim …]
-                                 [--limit N] [--quality standard] [--out FILE.json] [--sheet FOLDER]
+                                 [--limit N] [--cached] [--quality standard] [--out FILE.json] [--sheet FOLDER]
 
 Every specimen's photo goes through the whole program as a file would. What is measured: scoring/score.py; what it has
 come to: RESULTS.md. Tune on "tune", report on "test".
@@ -54,6 +54,8 @@ def main() -> None:
             contact_sheet(rows).save(arguments.sheet / "{}-{}-{:02d}.png".format(arguments.split, *head))
         if arguments.out:
             write(results, arguments.out)
+    if not results.records:
+        raise SystemExit("No specimen of that description.")
     print("\n" + report(results, f"{commit()} {arguments.set} {arguments.split}"))
 
 
@@ -66,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--heads", type=int, nargs="+")
     parser.add_argument("--lights", nargs="+", choices=LIGHTS)
     parser.add_argument("--limit", type=int, help="number of photos")
+    parser.add_argument("--cached", action="store_true", help="leave out what is not rendered yet")
     parser.add_argument("--quality", default="standard")
     parser.add_argument("--out", type=Path, help="where to write every photo's numbers")
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets, one a head")
@@ -75,12 +78,10 @@ def _arguments() -> argparse.Namespace:
 def choose(arguments: argparse.Namespace) -> Iterator[Specimen]:
     """The specimens that the command line asks for."""
     for renderer in ("cycles", "own") if arguments.set == "all" else (arguments.set,):
-        for specimen in specimens(renderer, arguments.split):
-            if arguments.heads and specimen.head not in arguments.heads:
-                continue
-            if arguments.lights and specimen.light not in arguments.lights:
-                continue
-            yield specimen
+        for specimen in specimens(renderer, arguments.split, not arguments.cached, arguments.heads):
+            wanted = not arguments.heads or specimen.head in arguments.heads
+            if wanted and (not arguments.lights or specimen.light in arguments.lights):
+                yield specimen
 
 
 def run_photo(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from semblance.benchmarks.own_set.render import light_sh
 from semblance.benchmarks.scoring.colour import ciede2000, rms
 from semblance.benchmarks.scoring.geometry import Relief, relief_errors
 from semblance.benchmarks.scoring.lamps import Light, unshadowed
@@ -21,7 +22,6 @@ from semblance.benchmarks.scoring.score import (
     score_photo,
     spread_over_lights,
 )
-from semblance.benchmarks.specimens.own_render import light_sh
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.core_models.render.lighting import shade
 from semblance.tests.specimen_double import default_model, exact_result, repainted, specimen
@@ -147,7 +147,7 @@ def test_a_lamp_throws_the_shadow_of_a_square() -> None:
 
     (floor, floor_faces), (lid, lid_faces) = square(1.0, 0.0), square(0.3, 0.5)
     vertices = np.concatenate([floor, lid]).astype(np.float32)
-    faces = torch.as_tensor(np.concatenate([floor_faces, lid_faces + len(floor)]))
+    faces = np.concatenate([floor_faces, lid_faces + len(floor)])
     normals = np.tile(np.float32([0, 0, 1]), (len(vertices), 1))
     direction = np.float32([0.6, 0.0, 0.8])
     lit = unshadowed(vertices, normals, faces, direction)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from semblance.core_models.render.interpolate import barycentrics, interpolate
-from semblance.core_models.render.rasterize import rasterize
+from .shadows import SIZE, nearest_depths, share_lit
 
-_MAP_SIZE = 320
-"""Texels of a shadow map, which spans the scene: below a millimetre each on a head."""
-_DISTANCE = 20.0
-"""Of the lamp, in radii of the scene: nearly parallel light."""
 _BIAS_DM = 0.012
 """Deeper than this below what the lamp sees is in shadow."""
 _STEEPEST = 5.0
@@ -48,7 +42,7 @@ HELD_OUT = (
 """Lights that no specimen was photographed in; a white surface facing the lamps is about white."""
 
 
-def lit(vertices: np.ndarray, normals: np.ndarray, faces: torch.Tensor, light: Light) -> np.ndarray:
+def lit(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray, light: Light) -> np.ndarray:
     """(N, 3): what white vertices (N, 3), unit normals (N, 3), show under a light, shadowed by the faces (F, 3)."""
     total = np.tile(np.array(light.ambient, np.float32), (len(vertices), 1))
     for direction, colour in zip(light.directions, light.colours, strict=True):
@@ -57,47 +51,17 @@ def lit(vertices: np.ndarray, normals: np.ndarray, faces: torch.Tensor, light: L
     return total
 
 
-@torch.no_grad()
 def unshadowed(
-    vertices: np.ndarray, normals: np.ndarray, faces: torch.Tensor, direction: np.ndarray
+    vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray, direction: np.ndarray
 ) -> np.ndarray:
     """(N,) 0…1: share of a shadow map's texels around each vertex (camera frame, dm) that a distant lamp lights."""
-    low, high = vertices.min(0), vertices.max(0)
-    centred = vertices - (low + high) / 2
-    radius = float(np.linalg.norm(centred, axis=1).max())
-    from_lamp = centred @ _towards(direction).T - [0.0, 0.0, _DISTANCE * radius]
-    focal, half = 0.95 * _DISTANCE * _MAP_SIZE / 2, _MAP_SIZE / 2
-    K = torch.tensor([[[focal, 0, half], [0, focal, half], [0, 0, 1.0]]])
-    points = torch.as_tensor(from_lamp, dtype=torch.float32)
-    nearest = _depth_map(points[None], faces, K)
-    depth = -from_lamp[:, 2]
-    column, row = (half + focal * from_lamp[:, axis] * sign / depth - 1.0 for axis, sign in ((0, 1), (1, -1)))
+    seen = (vertices - (vertices.min(0) + vertices.max(0)) / 2) @ _towards(direction).T
+    scale = 0.48 * SIZE / float(np.abs(seen[:, :2]).max())
+    x, y, depth = (seen * (scale, -scale, -1.0) + (SIZE / 2, SIZE / 2, 0.0)).T.astype(np.float32)
     incidence = np.clip(normals @ direction, 1e-3, 1.0)
     slope = np.minimum(np.sqrt(1 - incidence**2) / incidence, _STEEPEST)
-    limit = depth - _BIAS_DM - slope * radius / (0.95 * half) * 1.5
-    return _share_lit(nearest, column, row, limit)
-
-
-def _share_lit(nearest: np.ndarray, column: np.ndarray, row: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """(N,): bilinear share of 3 × 3 look-ups in a depth map that lie behind `limit`."""
-    last = _MAP_SIZE - 1
-    left, top = np.floor(column).astype(np.int32), np.floor(row).astype(np.int32)
-    fx, fy = (column - left).astype(np.float32), (row - top).astype(np.float32)
-    across, down = np.array([1 - fx, np.ones_like(fx), fx]), np.array([1 - fy, np.ones_like(fy), fy])
-    total = np.zeros(len(column), np.float32)
-    for j in range(3):
-        rows = np.clip(top + j, 0, last) * _MAP_SIZE
-        for i in range(3):
-            lit_there = nearest[rows + np.clip(left + i, 0, last)] >= limit
-            total += across[i] * down[j] * lit_there
-    return total / 4
-
-
-def _depth_map(points: torch.Tensor, faces: torch.Tensor, K: torch.Tensor) -> np.ndarray:
-    """(size²,): depth of the first surface that the lamp meets, infinite where there is none."""
-    ids = rasterize(points, faces, K, _MAP_SIZE, _MAP_SIZE)
-    depth = -interpolate(points[..., 2:], faces, ids, barycentrics(points, faces, K, ids))[0, ..., 0]
-    return torch.where(ids[0] >= 0, depth, torch.inf).reshape(-1).numpy()
+    limit = (depth - _BIAS_DM - 1.5 * slope / scale).astype(np.float32)
+    return share_lit(nearest_depths(x, y, depth, faces), x, y, limit)
 
 
 def _towards(direction: np.ndarray) -> np.ndarray:

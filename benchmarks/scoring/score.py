@@ -105,7 +105,7 @@ class Setting:
 
 def _lit(trace: Trace, light: object) -> torch.Tensor:
     shape: Shape = trace.shape
-    return trace.interpolate(lit(shape.vertices, shape.normals, shape.triangles, light))  # type: ignore[arg-type]
+    return trace.interpolate(lit(shape.vertices, shape.normals, shape.faces, light))  # type: ignore[arg-type]
 
 
 def complexion_vertices(model: MorphableModel) -> np.ndarray:

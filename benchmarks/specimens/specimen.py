@@ -12,7 +12,7 @@ import ast
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -109,9 +109,18 @@ def _is_text(line: ast.AST) -> bool:
 
 
 def specimens(
-    renderer: str = "cycles", split: str = "tune", render_missing: bool = True
+    renderer: str = "cycles",
+    split: str = "tune",
+    render_missing: bool = True,
+    heads: Collection[int] | None = None,
 ) -> Iterator[Specimen]:
-    """The specimens of a split (8 MB each); missing ones are rendered (seconds each) or left out."""
+    """The specimens of a split (8 MB each), of all heads or of some; missing ones are rendered (seconds each) or left
+    out.
+    """
+    if renderer == "own":
+        from ..own_set.photos import own_specimens
+
+        return own_specimens(split, render_missing, heads)
     if renderer != "cycles":
         raise ValueError(f"no set of renderer {renderer!r}")
     from .cycles_set import cycles_specimens

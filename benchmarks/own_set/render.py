@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import torch
 
@@ -81,34 +82,33 @@ def shade_vertices(
     specular = np.zeros_like(diffuse)
     for direction, colour in zip(light.directions, light.colours, strict=True):
         facing = np.maximum(normals @ direction, 0.0)
-        seen = unshadowed(shape.vertices, normals, shape.triangles, direction)
+        seen = unshadowed(shape.vertices, normals, shape.faces, direction)
         diffuse += (facing * seen)[:, None] * colour
-        lobe = _ggx(normals, towards, direction, facing, roughness, gloss)
-        specular += (np.pi * lobe * seen * (facing > 0))[:, None] * colour
+        specular += (np.pi * _glossy(normals, towards, direction, roughness, gloss) * seen)[:, None] * colour
     return diffuse, specular
 
 
-def _ggx(
-    normals: np.ndarray,
-    towards: np.ndarray,
-    direction: np.ndarray,
-    facing: np.ndarray,
-    roughness: np.ndarray,
-    gloss: np.ndarray,
-) -> np.ndarray:
+@numba.njit(cache=True, fastmath=True)
+def _glossy(normals, towards, direction, roughness, gloss):  # type: ignore[no-untyped-def]
     """(N,) reflection of a distant lamp times the cosine of incidence (Walter et al. 2007, Schlick's Fresnel)."""
-    half = towards + direction
-    half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
-    out = np.maximum((normals * towards).sum(1), 1e-3)
-    squared = roughness**2
-    across = np.maximum((normals * half).sum(1), 0.0) ** 2 * (squared - 1) + 1
-    spread = squared / (np.pi * across**2)
-    fresnel = gloss + (1 - gloss) * (1 - np.clip(half @ direction, 0, 1)) ** 5
-
-    def masking(cosine: np.ndarray) -> np.ndarray:
-        return 2 * cosine / (cosine + np.sqrt(squared + (1 - squared) * cosine**2) + 1e-6)
-
-    return spread * fresnel * masking(out) * masking(facing) / (4 * out)
+    shine = np.zeros(len(normals), np.float32)
+    for i in range(len(normals)):
+        n, v = normals[i], towards[i]
+        facing = n[0] * direction[0] + n[1] * direction[1] + n[2] * direction[2]
+        if facing <= 0:
+            continue
+        out = max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 1e-3)
+        hx, hy, hz = v[0] + direction[0], v[1] + direction[1], v[2] + direction[2]
+        length = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
+        upright = max((n[0] * hx + n[1] * hy + n[2] * hz) / length, 0.0)
+        squared = roughness[i] ** 2
+        spread = squared / (np.pi * (upright * upright * (squared - 1) + 1) ** 2)
+        aside = 1 - min(max((hx * direction[0] + hy * direction[1] + hz * direction[2]) / length, 0.0), 1.0)
+        fresnel = gloss[i] + (1 - gloss[i]) * aside**5
+        masked = 2 * out / (out + np.sqrt(squared + (1 - squared) * out * out))
+        masked *= 2 * facing / (facing + np.sqrt(squared + (1 - squared) * facing * facing))
+        shine[i] = spread * fresnel * masked / (4 * out)
+    return shine
 
 
 def light_sh(light: Light) -> np.ndarray:

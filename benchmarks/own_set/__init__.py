@@ -1,0 +1,1 @@
+"""The large set: photos by the program's own rasteriser of heads that are not the program's."""

@@ -1,0 +1,123 @@
+"""The large set: photos by the program's own rasteriser (own_render.py) of heads that are not the program's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from semblance.core_models.morphable.default import load_default_model
+from semblance.core_models.morphable.model import MorphableModel
+from semblance.core_models.render.shade import sample_texture
+
+from ..scoring.trace import Shape
+from ..specimens.canvas import make_canvas
+from ..specimens.figure import express, make_figure
+from ..specimens.lights import HEIGHT, LIGHTS, make_light
+from ..specimens.painting import Painting, paint
+from ..specimens.people import Person
+from ..specimens.photograph import develop, expose
+from ..specimens.specimen import Specimen, load, save, store
+from .light import lamps_of
+from .people import SIDE, Part, pose, someone, surroundings
+from .render import Thing, light_sh, render_scene
+
+HEADS = 24
+_LAMPS = 44
+_COLOURS = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
+"""Rows: light against dark, warm against cold, green against purple."""
+_OWN = ("skin", "lips", "brows", "eyes")
+_HERE = Path(__file__).parent
+_SPECIMENS = _HERE.parent / "specimens"
+_SHARED = ("lights", "canvas", "features", "figure", "painting", "people", "photograph", "skin_optics")
+_RECIPE = (*sorted(_HERE.glob("*.py")), *(_SPECIMENS / f"{name}.py" for name in _SHARED))
+
+
+def own_specimens(
+    split: str, render_missing: bool, heads: Collection[int] | None = None
+) -> Iterator[Specimen]:
+    """See `specimens`; of all heads or of some."""
+    folder = store("own", _RECIPE)
+    model = load_default_model()
+    for head in range(HEADS):
+        if heads and head not in heads:
+            continue
+        painted: tuple[Person, Painting] | None = None
+        for number, light in enumerate(LIGHTS):
+            file = folder / f"{split}-{head:02d}-{light}.npz"
+            if not file.exists():
+                if not render_missing:
+                    continue
+                if painted is None:
+                    person = someone(split, head)
+                    painted = person, paint(person, make_canvas(model))
+                save(photograph_head(model, *painted, light, number), file)
+            yield load(file)
+
+
+def photograph_head(
+    model: MorphableModel, person: Person, painting: Painting, light: str, number: int
+) -> Specimen:
+    """One photo of a person in one kind of light."""
+    generator = person.generator(100 + number)
+    figure = make_figure(model, person)
+    neutral = with_relief(model, figure.neutral, painting.relief)
+    vertices, camera = express(model, neutral, generator), pose(generator)
+    panorama = make_light(light, generator)
+    lamps = lamps_of(light, panorama, _LAMPS)
+    skin = np.median(painting.albedo[300:700, 300:700].reshape(-1, 3), axis=0)
+    head = (vertices @ camera.rotation.T + camera.translation).astype(np.float32)
+    shape = Shape(
+        head,
+        model.faces.numpy(),
+        model.uv.numpy(),
+        model.face_region.numpy(),
+        tuple(model.region_names),
+        camera.K,
+    )
+    parts = surroundings(model, person, figure, vertices, skin)
+    things = [_placed(part, camera.rotation, camera.translation, camera.K) for part in parts]
+    roughness = np.float32(generator.uniform(0.28, 0.45))
+    render = render_scene([Thing(shape, painting.albedo, roughness), *things], lamps, SIDE, _OWN)
+    scene = render.linear + (1 - render.coverage[..., None]) * _backdrop(panorama, camera.K, generator)
+    sh = light_sh(lamps)
+    settings = expose(scene, render.own, sh, "", generator)
+    return Specimen(
+        name=f"own-{person.split}-{person.head:02d}-{light}", renderer="own", split=person.split, head=person.head,
+        light=light, tone=person.tone, traits=person.traits, hardship="",
+        photo_srgb=develop(scene, settings, generator), K=camera.K, rotation=camera.rotation,
+        translation=camera.translation, vertices=vertices.astype(np.float32), neutral=neutral.astype(np.float32),
+        faces=model.faces.numpy().astype(np.int32), uv=model.uv.numpy(), face_region=model.face_region.numpy(),
+        region_names=tuple(model.region_names), albedo_linear=painting.albedo.astype(np.float16),
+        sh=sh * settings.gains[:, None], face_mask=np.round(255 * np.clip(render.own, 0, 1)).astype(np.uint8),
+    )  # fmt: skip
+
+
+def with_relief(model: MorphableModel, vertices: np.ndarray, relief: np.ndarray) -> np.ndarray:
+    """Vertices (N, 3) moved along their normals by a height map (S, S) in decimetres."""
+    faces, uv = model.faces.numpy(), model.uv
+    shape = Shape(vertices.astype(np.float32), faces, uv.numpy(), faces[:, 0] * 0, ("all",), np.eye(3))
+    smooth = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 4.0)  # finer the mesh cannot show
+    height = sample_texture(torch.as_tensor(smooth[..., None]), uv).numpy()
+    return vertices + shape.normals * height
+
+
+def _placed(part: Part, rotation: np.ndarray, translation: np.ndarray, K: np.ndarray) -> Thing:
+    points, faces, albedo, roughness = part
+    camera = (points @ rotation.T + translation).astype(np.float32)
+    empty = np.zeros((len(points), 2), np.float32)
+    shape = Shape(camera, faces, empty, np.zeros(len(faces), np.uint8), ("thing",), K)
+    return Thing(shape, np.broadcast_to(albedo, points.shape).astype(np.float32), roughness)
+
+
+def _backdrop(panorama: np.ndarray, K: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3): a blurred wall of one colour, lit by the light behind the camera, with what stands before it."""
+    light = panorama[HEIGHT // 4 : -HEIGHT // 4].mean((0, 1))
+    wall = generator.uniform(0.1, 0.8) * np.exp(generator.normal(0, 0.12, 3))
+    things = cv2.resize(
+        generator.normal(size=(5, 5, 3)).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC
+    )
+    return (light * wall * np.exp(things * (0.3, 0.06, 0.06) @ _COLOURS)).astype(np.float32)
