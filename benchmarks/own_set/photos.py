@@ -33,7 +33,11 @@ _OWN = ("skin", "lips", "brows", "eyes")
 _HERE = Path(__file__).parent
 _SPECIMENS = _HERE.parent / "specimens"
 _SHARED = ("lights", "canvas", "features", "figure", "painting", "people", "photograph", "skin_optics")
-_RECIPE = (*sorted(_HERE.glob("*.py")), *(_SPECIMENS / f"{name}.py" for name in _SHARED))
+_RECIPE = (
+    *sorted(_HERE.glob("*.py")),
+    _HERE.parent / "heads.py",
+    *(_SPECIMENS / f"{name}.py" for name in _SHARED),
+)
 
 
 def own_specimens(
