@@ -23,6 +23,9 @@ _FIELD_ASYMMETRY = 0.4
 # Standard deviations of optical density over the face, in green.
 _MELANIN_STD, _BLOOD_STD = 0.09, 0.10
 
+_EAR_BLOOD = 0.14
+"""Optical density in green: ears are a little redder than cheeks."""
+
 _LIP_TINT = np.array([0.80, 0.54, 0.60])
 _BROW = np.array([0.055, 0.036, 0.026])
 _BROW_COVER, _NOSTRIL_COVER, _LASH_COVER = 0.7, 0.8, 0.75
@@ -118,6 +121,24 @@ def dense_albedo(
     modes[: len(face_modes), : len(mean)] = face_modes
     modes[len(face_modes) :, len(mean) :] = _eyeball_modes(balls)
     return np.concatenate([mean, eyeball_colours(balls)]), modes
+
+
+def head_albedo(ear_share: np.ndarray, fields: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (N, 3) and modes (80, N, 3) of the head behind the face: plain skin, more blood in the ears.
+
+    ear_share (N,) 0 on the head … 1 on the ears; fields (58, N) as those of `dense_albedo`, at the vertices.
+    """
+    span = skin_span()
+    skin = np.exp(-_EAR_BLOOD * ear_share[:, None] * BLOOD_DENSITY)
+    melanin, blood = fields[:N_MELANIN_FIELDS, :, None], fields[N_MELANIN_FIELDS:, :, None]
+    shared = [
+        skin * span.modes[:, None],
+        melanin * (-_MELANIN_STD * skin * span.mean * melanin_density()),
+        blood * (-_BLOOD_STD * skin * span.mean * BLOOD_DENSITY),
+    ]
+    modes = np.zeros((N_MODES, len(skin), 3))
+    modes[: sum(map(len, shared))] = np.concatenate(shared)
+    return span.mean * skin, modes
 
 
 def random_coefficients(rng: np.random.Generator, count: int) -> np.ndarray:

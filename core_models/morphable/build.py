@@ -10,13 +10,15 @@ import scipy.sparse as sp
 
 from . import albedo, anatomy, expressions, uv
 from .corrections import Corrections, clear_of_eyes, load_corrections
-from .default import LEVELS, REGIONS, DefaultCage
+from .default import HEAD_PREFIX, LEVELS, REGIONS, DefaultCage
 from .deform import mirrored
 from .facemesh import INPUT_SIZE, FaceMeshNetwork, tesselation_edges
+from .head import HalfHead
+from .head_build import DenseFace, build_half_head
 from .identity import identity_modes, lid_operator, mouth_shape_rows, seal_operator
 from .mean import build_mean
 from .openings import cage_targets, control_points
-from .subdivision import subdivide
+from .subdivision import Subdivision, subdivide
 from .topology import Cage, build_cage
 
 SEED = 0
@@ -51,9 +53,16 @@ def build_default_cage(corrections: Corrections | None = None, seed: int = SEED)
     moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
     moved = _as_control(moved, surface, cage)
     modes = _as_control(modes, surface, cage)
+    modes = _symmetric_pairs(modes, modes * parity[:, None, None], cage.mirror)
+    albedo_fields = np.concatenate(
+        [
+            albedo.random_fields(targets, cage.mirror, albedo.N_MELANIN_FIELDS),
+            albedo.random_fields(targets, cage.mirror, albedo.N_BLOOD_FIELDS),
+        ]
+    )
     return DefaultCage(
         mean=(control - origin) / _MM_PER_DM,
-        identity=_symmetric_pairs(modes, modes * parity[:, None, None], cage.mirror) / _MM_PER_DM,
+        identity=modes / _MM_PER_DM,
         expression=_symmetric_pairs(moved, moved[expressions.PARTNER], cage.mirror) / _MM_PER_DM,
         faces=cage.faces,
         face_region=region,
@@ -61,15 +70,30 @@ def build_default_cage(corrections: Corrections | None = None, seed: int = SEED)
         mirror=cage.mirror,
         eye_centres=(eye_centres - origin) / _MM_PER_DM,
         eye_identity=eye_modes / _MM_PER_DM,
-        albedo_fields=np.concatenate(
-            [
-                albedo.random_fields(targets, cage.mirror, albedo.N_MELANIN_FIELDS),
-                albedo.random_fields(targets, cage.mirror, albedo.N_BLOOD_FIELDS),
-            ]
-        ),
+        albedo_fields=albedo_fields,
         eye_rings=cage.eye_rings,
         mouth_rings=cage.mouth_rings,
         parity=parity,
+        head=_head(control - origin, modes, albedo_fields, region, fine),
+    )
+
+
+def _head(
+    control: np.ndarray, modes: np.ndarray, fields: np.ndarray, region: np.ndarray, fine: Subdivision
+) -> HalfHead:
+    """The head behind the face with `control` points (N, 3) mm, `modes` (80, N, 3) mm and albedo `fields` (58, N)."""
+    dense = [
+        np.asarray(fine.matrix @ values)
+        for values in (control, np.moveaxis(modes, 0, -1).reshape(len(control), -1))
+    ]
+    return build_half_head(
+        DenseFace(
+            vertices=dense[0],
+            faces=fine.faces,
+            is_rim=region[fine.parent] == REGIONS.index("rim"),
+            modes=np.moveaxis(dense[1].reshape(len(dense[0]), 3, -1), -1, 0),
+            fields=np.asarray(fine.matrix @ fields.T).T,
+        )
     )
 
 
@@ -152,13 +176,14 @@ def _spread_expression(offsets: np.ndarray, cage: Cage) -> np.ndarray:
 
 
 def save_cage(cage: DefaultCage, path: Path) -> None:
-    """Write `cage` compressed: bases as float16, positions and UVs as float32, indices as int16."""
-    half = {"identity", "expression", "eye_identity", "albedo_fields"}
-    arrays = {}
-    for field in fields(DefaultCage):
-        value = getattr(cage, field.name)
-        if value.dtype.kind == "f":
-            arrays[field.name] = value.astype(np.float16 if field.name in half else np.float32)
-        else:
-            arrays[field.name] = value.astype(np.int16)
-    np.savez_compressed(path, **arrays)
+    """Write `cage` compressed: bases as float16, positions and UVs as float32, indices as int16 or int32."""
+    values = {field.name: getattr(cage, field.name) for field in fields(DefaultCage) if field.name != "head"}
+    values |= {HEAD_PREFIX + field.name: getattr(cage.head, field.name) for field in fields(HalfHead)}
+    np.savez_compressed(path, **{name: _compact(name, value) for name, value in values.items()})
+
+
+def _compact(name: str, value: np.ndarray) -> np.ndarray:
+    if value.dtype.kind == "f":
+        half = name.endswith(("identity", "expression", "albedo_fields"))
+        return value.astype(np.float16 if half else np.float32)
+    return value.astype(np.int16 if value.max() < 2**15 else np.int32)

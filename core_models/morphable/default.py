@@ -7,22 +7,27 @@ masks are rebuilt when it is loaded. `python -m semblance.core_models.morphable.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from . import albedo, expressions, eyes
 from .anatomy import N_LANDMARKS
+from .head import Head, HalfHead, whole_head
 from .masks import CageParts, build_masks
 from .model import ModelData, MorphableModel
 from .subdivision import Subdivision, subdivide
 
 DEFAULT_PATH = Path(__file__).parent.parent / "weights" / "default_face.npz"
 LEVELS = 3
-REGIONS = ("skin", "lips", "brows", "eyes", "mouth", "rim")
+HEAD_PREFIX = "head_"
+"""Of the head's arrays in the file."""
+REGIONS = ("skin", "lips", "brows", "eyes", "mouth", "rim", "cranium", "ears")
 _MM_PER_DM = 100.0
+_EXPRESSION_FADE_DM = 0.3
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class DefaultCage:
     mean (Nc, 3); identity (80, Nc, 3); expression (52, Nc, 3); faces (Fc, 3); face_region (Fc,) index into REGIONS;
     uv (Nc, 2); mirror (Nc,); eye_centres (2, 3) subject's right first; eye_identity (80, 2, 3) their motion;
     albedo_fields (58, Nc) unit-variance random fields; eye_rings (2, 3, 16) and mouth_rings (2, 20) vertex numbers;
-    parity (80,) +1 symmetric, −1 antisymmetric identity mode.
+    parity (80,) +1 symmetric, −1 antisymmetric identity mode; head: what is sewn to the subdivided face.
     """
 
     mean: np.ndarray
@@ -48,6 +53,7 @@ class DefaultCage:
     eye_rings: np.ndarray
     mouth_rings: np.ndarray
     parity: np.ndarray
+    head: HalfHead
 
     def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Cage vertices (Nc, 3) in decimetres for coefficients (80,) and (52,): the low-poly face."""
@@ -61,13 +67,14 @@ class DefaultCage:
 def load_default_cage(path: Path = DEFAULT_PATH) -> DefaultCage:
     """Read the shipped file; floats become float64, integers int64."""
     with np.load(path, allow_pickle=False) as archive:
-        arrays = {field.name: archive[field.name] for field in fields(DefaultCage)}
+        arrays = dict(archive)
     widened = {k: v.astype(np.float64 if v.dtype.kind == "f" else np.int64) for k, v in arrays.items()}
-    return DefaultCage(**widened)
+    head = HalfHead(**{field.name: widened.pop(HEAD_PREFIX + field.name) for field in fields(HalfHead)})
+    return DefaultCage(**widened, head=head)
 
 
 def load_default_model(path: Path = DEFAULT_PATH) -> MorphableModel:
-    """The dense default model (46 929 face and 1 218 eyeball vertices), rebuilt from the shipped cage in a second."""
+    """The dense default model: 46 929 vertices of the face, 1 218 of the eyeballs, then the head's; takes a second."""
     return MorphableModel(dense_data(load_default_cage(path)))
 
 
@@ -89,8 +96,8 @@ def dense_data(cage: DefaultCage) -> ModelData:
     albedo_mean, albedo_basis = albedo.dense_albedo(masks, balls, fine.matrix, cage.albedo_fields)
     landmark_vertices = np.concatenate([np.arange(N_LANDMARKS), n_face + eyes.iris_landmarks(balls).ravel()])
     ball_region = np.full(len(balls.faces), REGIONS.index("eyes"))
-    return ModelData(
-        model_id="semblance-default-1",
+    front = ModelData(
+        model_id="semblance-default-2",
         albedo_space="linear",
         expression_names=expressions.NAMES,
         region_names=REGIONS,
@@ -102,10 +109,47 @@ def dense_data(cage: DefaultCage) -> ModelData:
         faces=np.concatenate([fine.faces, balls.faces + n_face]),
         uv=np.concatenate([_uv_exact(np.asarray(fine.matrix @ cage.uv), mirror), eyes.eyeball_uv(balls)]),
         mirror=np.concatenate([mirror, balls.mirror + n_face]),
+        twin=np.arange(len(albedo_mean)),
         face_region=np.concatenate([cage.face_region[fine.parent], ball_region]),
         landmark_ids=np.arange(len(landmark_vertices)),
         landmark_vertices=np.repeat(landmark_vertices[:, None], 3, axis=1),
         landmark_weights=np.tile([1.0, 0.0, 0.0], (len(landmark_vertices), 1)),
+    )
+    field_parity = np.sign((cage.albedo_fields * cage.albedo_fields[:, cage.mirror]).sum(1))
+    return _with_head(front, whole_head(cage.head, len(front.mean), mirror, cage.parity, field_parity))
+
+
+def _with_head(front: ModelData, head: Head) -> ModelData:
+    """`front` with the head's vertices after its own; at the seam they are those of the rim."""
+    n = len(front.mean)
+    albedo_mean, albedo_basis = albedo.head_albedo(head.ear_share, head.albedo_fields)
+    end = np.unique(head.twin[head.twin < n])
+    # The rim's end hardly moves with expressions; what little it does fades out behind it.
+    gap, nearest = cKDTree(front.mean[end]).query(head.mean)
+    fading = np.clip(1 - gap / _EXPRESSION_FADE_DM, 0, 1)[:, None] ** 2
+    faint = front.expression_basis[:, end[nearest]] * fading
+    region = np.where(head.is_ear, REGIONS.index("ears"), REGIONS.index("cranium"))
+
+    def sewn(ahead: np.ndarray, behind: np.ndarray) -> np.ndarray:
+        """Values (…, n, 3) of the front and of the head (…, m, 3) with each twin's value its first vertex's."""
+        behind = behind.copy()
+        on_rim = head.twin < n
+        behind[..., on_rim, :] = ahead[..., head.twin[on_rim], :]
+        behind[..., ~on_rim, :] = behind[..., head.twin[~on_rim] - n, :]
+        return np.concatenate([ahead, behind], axis=-2)
+
+    return replace(
+        front,
+        mean=sewn(front.mean, head.mean),
+        identity_basis=sewn(front.identity_basis, head.identity),
+        expression_basis=sewn(front.expression_basis, faint),
+        albedo_mean=sewn(front.albedo_mean, albedo_mean),
+        albedo_basis=sewn(front.albedo_basis, albedo_basis),
+        faces=np.concatenate([front.faces, head.faces]),
+        uv=np.concatenate([front.uv, head.uv]),
+        mirror=np.concatenate([front.mirror, head.mirror]),
+        twin=np.concatenate([front.twin, head.twin]),
+        face_region=np.concatenate([front.face_region, region]),
     )
 
 

@@ -15,7 +15,8 @@ class ModelData:
 
     mean (N, 3); identity_basis (Ki, N, 3) per standard deviation; expression_basis (Ke, N, 3) at weight 1;
     albedo_mean (N, 3); albedo_basis (Ka, N, 3) per standard deviation; faces (F, 3) counter-clockwise outside;
-    uv (N, 2), v up; mirror (N,) vertex → mirrored vertex; face_region (F,) index into region_names;
+    uv (N, 2), v up; mirror (N,) vertex → mirrored vertex; twin (N,) the first vertex at the same place (UV seams
+    repeat vertices); face_region (F,) index into region_names;
     landmark_ids (L,) which of MediaPipe's 478 points, landmark_vertices (L, 3) and landmark_weights (L, 3) where they
     lie.
     """
@@ -32,6 +33,7 @@ class ModelData:
     faces: np.ndarray
     uv: np.ndarray
     mirror: np.ndarray
+    twin: np.ndarray
     face_region: np.ndarray
     landmark_ids: np.ndarray
     landmark_vertices: np.ndarray
@@ -41,7 +43,7 @@ class ModelData:
 _FLOATS = (
     "mean", "identity_basis", "expression_basis", "albedo_mean", "albedo_basis", "uv", "landmark_weights",
 )  # fmt: skip
-_INTEGERS = ("faces", "mirror", "landmark_ids", "landmark_vertices")
+_INTEGERS = ("faces", "mirror", "twin", "landmark_ids", "landmark_vertices")
 
 
 class MorphableModel(nn.Module):
@@ -59,6 +61,7 @@ class MorphableModel(nn.Module):
     faces: torch.Tensor
     uv: torch.Tensor
     mirror: torch.Tensor
+    twin: torch.Tensor
     face_region: torch.Tensor
     landmark_ids: torch.Tensor
     landmark_vertices: torch.Tensor
@@ -99,9 +102,11 @@ class MorphableModel(nn.Module):
 
     def shape(self, identity: torch.Tensor, expression: torch.Tensor) -> torch.Tensor:
         """Vertices (B, N, 3) in decimetres from `identity` (B, Ki) and `expression` (B, Ke)."""
-        return (
+        vertices = (
             self.mean + _combine(identity, self.identity_basis) + _combine(expression, self.expression_basis)
         )
+        # Sums of equal numbers may differ in the last bit, and a seam must not open.
+        return vertices[:, self.twin]
 
     def albedo(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Vertex albedo (B, N, 3) in `albedo_space` from `coefficients` (B, Ka), clamped to [0.001, 1].
@@ -138,6 +143,7 @@ def _check(data: ModelData) -> None:
         "faces": (len(data.faces), 3),
         "uv": (n, 2),
         "mirror": (n,),
+        "twin": (n,),
         "face_region": (len(data.faces),),
         "landmark_vertices": (n_landmarks, 3),
         "landmark_weights": (n_landmarks, 3),

@@ -21,19 +21,33 @@ _HALF_SIZE = 0.495
 
 def face_uv(targets: np.ndarray, cage: Cage) -> np.ndarray:
     """UVs (N, 2) in [0, 1], symmetric about u = 0.5, of cage vertices at `targets` (N, 3)."""
-    outline = _outline(targets, cage)
-    weights = _mean_value_weights(targets, cage.faces)
-    wish = _area_wish(targets, cage)
-    stiffness = np.ones(cage.n_vertices)
-    uv = _embedding(weights, cage.rim_rings[-1], outline)
-    for _ in range(_ROUNDS):
-        area = np.abs(signed_areas(uv, cage.faces))
-        ratio = _per_vertex(area, cage.faces) / area.sum() / (_per_vertex(wish, cage.faces) / wish.sum())
-        stiffness *= np.clip(ratio, 0.2, 5) ** 0.25
-        scale = sp.diags(np.sqrt(stiffness))
-        uv = _embedding(scale @ weights @ scale, cage.rim_rings[-1], outline)
+    uv = balanced_embedding(
+        mean_value_weights(targets, cage.faces),
+        cage.rim_rings[-1],
+        _outline(targets, cage),
+        cage.faces,
+        _area_wish(targets, cage),
+    )
     reflected = np.stack([1 - uv[cage.mirror, 0], uv[cage.mirror, 1]], axis=1)
     return (uv + reflected) / 2
+
+
+def balanced_embedding(
+    weights: sp.csr_matrix, boundary: np.ndarray, outline: np.ndarray, faces: np.ndarray, wish: np.ndarray
+) -> np.ndarray:
+    """UVs (N, 2) with `boundary` (B,) on the convex `outline` (B, 2) and areas in proportion to `wish` (F,).
+
+    `weights` (N, N) from `mean_value_weights`, `faces` (F, 3).
+    """
+    stiffness = np.ones(weights.shape[0])
+    uv = _embedding(weights, boundary, outline)
+    for _ in range(_ROUNDS):
+        area = np.abs(signed_areas(uv, faces))
+        ratio = _per_vertex(area, faces) / area.sum() / (_per_vertex(wish, faces) / wish.sum())
+        stiffness *= np.clip(ratio, 0.2, 5) ** 0.25
+        scale = sp.diags(np.sqrt(stiffness))
+        uv = _embedding(scale @ weights @ scale, boundary, outline)
+    return uv
 
 
 def signed_areas(uv: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -55,19 +69,24 @@ def _outline(targets: np.ndarray, cage: Cage) -> np.ndarray:
 
 
 def _area_wish(targets: np.ndarray, cage: Cage) -> np.ndarray:
-    a, b, c = (targets[cage.faces[:, k]] for k in range(3))
-    wish = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    wish = triangle_areas(targets, cage.faces)
     inside = np.concatenate([cage.eye_rings.ravel(), cage.eye_centres, cage.mouth_rings.ravel()])
     wish[np.isin(cage.faces, inside).any(1)] *= _INSIDE_SHARE
     wish[np.isin(cage.faces, cage.rim_rings).any(1)] *= _RIM_SHARE
     return wish
 
 
+def triangle_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Areas (F,) in space of `faces` (F, 3)."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+
+
 def _per_vertex(values: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.bincount(faces.ravel(), np.repeat(values, 3))
 
 
-def _mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sp.csr_matrix:
+def mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sp.csr_matrix:
     """tan(α/2)/length of both triangles at each edge, (N, N), not symmetric."""
     n = len(vertices)
     matrix = sp.csr_matrix((n, n))
