@@ -201,6 +201,43 @@ def test_numbers_are_custom_properties(head: Dump) -> None:
     assert json.loads(properties["semblance_report"]) == head.result.report
 
 
+def test_seams_are_welded_and_the_switch_hides_the_head(folder: Path, python: str) -> None:
+    cranium = Dump(folder, "cranium", python)
+    result = cranium.result
+    face = result.face_region != list(result.region_names).index("eyes")
+    behind = result.face_region == list(result.region_names).index("cranium")
+    places = {
+        part: len(np.unique(result.neutral_vertices[result.faces[chosen]].reshape(-1, 3), axis=0))
+        for part, chosen in (("all", face), ("front", face & ~behind))
+    }
+    out = run_python(CHECKS / "head_switch.py", folder / "cranium.blend", python=python)
+    facts = json.loads(out.split("FACTS")[1].splitlines()[0])
+    whole = [places["all"], int(face.sum())]
+    assert places["front"] < places["all"] < len(np.unique(result.faces[face]))
+    assert facts["vertices"] == facts["vertices_after"] == places["all"]
+    assert facts["on"] == facts["on_again"] == whole
+    assert facts["off"] == [places["front"], int((face & ~behind).sum())]
+    assert facts["in_group"] == places["all"] - places["front"]
+    assert facts["toggles_off"] == [True, True]
+    corner_uv = result.uv[result.faces[np.flatnonzero(face)].ravel()]
+    np.testing.assert_array_equal(cranium.arrays["face/corner_uv"], corner_uv)
+
+
+def test_head_makes_room_for_the_photos_hair(folder: Path, python: str, tmp_path: Path) -> None:
+    """Through the photo's camera, in its light, what is not seen behind the face is clear; from beside it is not."""
+    run_python(CHECKS / "render_blend.py", folder / "cranium.blend", tmp_path, "--photo-only", python=python)
+    photo, aside = (
+        np.asarray(Image.open(tmp_path / f"{name}.png"))[..., 3] for name in ("photo_uv", "aside")
+    )
+    result = Reconstruction.load(folder / "cranium.npz")
+    behind = result.faces[result.face_region == list(result.region_names).index("cranium")]
+    middle = pixels(result)[behind].mean(1)
+    column, row = middle[(result.neutral_vertices[behind][..., 2].min(1) > 0.03)].astype(int).T
+    assert len(row) > 20
+    assert np.median(photo[row, column]) == 0 and np.median(aside[row, column]) == 255
+    assert photo[row.max() + 30 :, photo.shape[1] // 2].max() == 255
+
+
 @pytest.fixture(scope="module")
 def renders(folder: Path, python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = tmp_path_factory.mktemp("renders")

@@ -48,6 +48,7 @@ def _model(truth: Reconstruction) -> MorphableModel:
             faces=truth.faces,
             uv=truth.uv,
             mirror=grid[:, ::-1].ravel(),
+            twin=np.arange(n),
             face_region=truth.face_region,
             landmark_ids=np.zeros(1, int),
             landmark_vertices=np.zeros((1, 3), int),

@@ -10,7 +10,8 @@ from typing import Any
 import bpy
 
 from ...core_models.reconstruction import Reconstruction
-from .camera import camera_object
+from .camera import camera_object, photo_viewpoint
+from .head import add_fade, add_head_switch
 from .images import data_image, encoded_image, linear_image
 from .light import photo_world
 from .material import face_material
@@ -61,7 +62,8 @@ def build_face(
     # Nothing shows it yet, and a datablock without a user is not saved.
     confidence.use_fake_user = True
     photo = encoded_image(f"{name} photo", reconstruction.photo_srgb)
-    material = face_material(name, albedo, lighting, options.photo_light, options.vertex_colours)
+    viewpoint = photo_viewpoint(reconstruction)
+    material = face_material(name, albedo, lighting, viewpoint, options.photo_light, options.vertex_colours)
     face, eyes = _mesh_objects(name, reconstruction, material)
     camera = camera_object(f"{name} camera", reconstruction, photo)
     collection = bpy.data.collections.new(name)
@@ -81,6 +83,8 @@ def _mesh_objects(
     face = mesh_object(name, reconstruction, face_part)
     face.data.materials.append(material)
     add_shape_keys(face, reconstruction, face_part)
+    add_fade(face, reconstruction, face_part)
+    add_head_switch(face, reconstruction, face_part)
     if eye_part is None:
         return face, None
     eyes = mesh_object(f"{name} eyes", reconstruction, eye_part)

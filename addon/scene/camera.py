@@ -49,6 +49,12 @@ def frame_scene(scene: bpy.types.Scene, camera: bpy.types.Object, reconstruction
     scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = max(1.0, 1.0 / ratio), max(1.0, ratio)
 
 
+def photo_viewpoint(reconstruction: Reconstruction) -> tuple[float, float, float]:
+    """Where the photo was taken from: metres, in the face object's frame."""
+    x, y, z = _camera_to_world(reconstruction).translation
+    return x, y, z
+
+
 def _camera_to_world(reconstruction: Reconstruction) -> Matrix:
     turn = HEAD_TO_BLENDER @ reconstruction.rotation.astype(np.float64).T
     matrix = np.eye(4)

@@ -1,13 +1,14 @@
 """The material: one switch between the scene's light and the photo's, one between UV map and vertex colours.
 
-Both are sliders of the node group in the material's Surface panel, shared by face and eyes.
+Both are sliders of the node group in the material's Surface panel, shared by face and eyes. In the photo's light, seen
+from where the photo was taken, what covers the photo's hair fades out.
 """
 
 from __future__ import annotations
 
 import bpy
 
-from . import mesh
+from . import head, mesh
 
 SHADER_NODE = "Semblance face"
 PHOTO_LIGHT = "Photo light"
@@ -19,20 +20,30 @@ VERTEX_COLOURS = "Vertex colours"
 _SUBSURFACE_RADIUS = (1.0, 0.37, 0.19)
 _SUBSURFACE_SCALE = 0.00367
 _COLOURS = ("Albedo", "Albedo (vertices)", "Lighting", "Lighting (vertices)")
-_VALUES = (mesh.ROUGHNESS, mesh.SPECULAR, mesh.SUBSURFACE)
+_VALUES = (mesh.ROUGHNESS, mesh.SPECULAR, mesh.SUBSURFACE, head.FADE)
+_SAME_VIEWPOINT = 0.01
+"""Metres between the viewer and where the photo was taken."""
 
 
 def face_material(
-    name: str, albedo: bpy.types.Image, lighting: bpy.types.Image, photo_light: bool, vertex_colours: bool
+    name: str,
+    albedo: bpy.types.Image,
+    lighting: bpy.types.Image,
+    viewpoint: tuple[float, float, float],
+    photo_light: bool,
+    vertex_colours: bool,
 ) -> bpy.types.Material:
-    """Material that shows `albedo` (sRGB) and `lighting` (linear) on the UV map, or the vertex attributes."""
+    """Material that shows `albedo` (sRGB) and `lighting` (linear) on the UV map, or the vertex attributes.
+
+    `viewpoint`: where the photo was taken, in the object's frame.
+    """
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
     shader = tree.nodes.new("ShaderNodeGroup")
     shader.name = shader.label = SHADER_NODE
-    shader.node_tree = _shader_group(name)
+    shader.node_tree = _shader_group(name, viewpoint)
     shader.width = 220
     shader.inputs[PHOTO_LIGHT].default_value = float(photo_light)
     shader.inputs[VERTEX_COLOURS].default_value = float(vertex_colours)
@@ -79,7 +90,7 @@ def _link_attribute(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, attr
     tree.links.new(node.outputs["Color" if socket.name in _COLOURS else "Fac"], socket)
 
 
-def _shader_group(name: str) -> bpy.types.NodeTree:
+def _shader_group(name: str, viewpoint: tuple[float, float, float]) -> bpy.types.NodeTree:
     group = bpy.data.node_groups.new(name, "ShaderNodeTree")
     _declare_sockets(group)
     enter = group.nodes.new("NodeGroupInput")
@@ -101,8 +112,46 @@ def _shader_group(name: str) -> bpy.types.NodeTree:
     group.links.new(enter.outputs[PHOTO_LIGHT], mix.inputs["Fac"])
     group.links.new(principled.outputs["BSDF"], mix.inputs[1])
     group.links.new(emission.outputs["Emission"], mix.inputs[2])
-    group.links.new(mix.outputs["Shader"], leave.inputs["Surface"])
+    group.links.new(_faded(group, enter, mix.outputs["Shader"], viewpoint), leave.inputs["Surface"])
     return group
+
+
+def _faded(
+    group: bpy.types.NodeTree,
+    enter: bpy.types.Node,
+    surface: bpy.types.NodeSocket,
+    viewpoint: tuple[float, float, float],
+) -> bpy.types.NodeSocket:
+    """`surface`, transparent by photo light × fade for a viewer at `viewpoint`."""
+
+    def maths(kind: str, operation: str, *inputs: bpy.types.NodeSocket) -> bpy.types.Node:
+        node = group.nodes.new(kind)
+        node.operation = operation
+        node.location = (100 + 40 * len(group.nodes), 900)
+        for socket, target in zip(inputs, node.inputs, strict=False):
+            group.links.new(socket, target)
+        return node
+
+    place = group.nodes.new("ShaderNodeNewGeometry")
+    view = group.nodes.new("ShaderNodeCameraData")
+    back = maths("ShaderNodeVectorMath", "SCALE", place.outputs["Incoming"])
+    group.links.new(view.outputs["View Distance"], back.inputs["Scale"])
+    viewer = maths("ShaderNodeVectorMath", "ADD", place.outputs["Position"], back.outputs["Vector"])
+    local = group.nodes.new("ShaderNodeVectorTransform")
+    local.vector_type, local.convert_from, local.convert_to = "POINT", "WORLD", "OBJECT"
+    group.links.new(viewer.outputs["Vector"], local.inputs["Vector"])
+    gap = maths("ShaderNodeVectorMath", "DISTANCE", local.outputs["Vector"])
+    gap.inputs[1].default_value = viewpoint
+    there = maths("ShaderNodeMath", "LESS_THAN", gap.outputs["Value"])
+    there.inputs[1].default_value = _SAME_VIEWPOINT
+    fade = maths("ShaderNodeMath", "MULTIPLY", enter.outputs[head.FADE], enter.outputs[PHOTO_LIGHT])
+    share = maths("ShaderNodeMath", "MULTIPLY", fade.outputs["Value"], there.outputs["Value"])
+    clear = group.nodes.new("ShaderNodeBsdfTransparent")
+    mix = group.nodes.new("ShaderNodeMixShader")
+    group.links.new(share.outputs["Value"], mix.inputs["Fac"])
+    group.links.new(surface, mix.inputs[1])
+    group.links.new(clear.outputs["BSDF"], mix.inputs[2])
+    return mix.outputs["Shader"]
 
 
 def _declare_sockets(group: bpy.types.NodeTree) -> None:
@@ -154,6 +203,8 @@ def _principled(
     principled.inputs["Subsurface Radius"].default_value = _SUBSURFACE_RADIUS
     principled.inputs["Subsurface Scale"].default_value = _SUBSURFACE_SCALE
     group.links.new(albedo, principled.inputs["Base Color"])
-    for source, target in zip(_VALUES, ("Roughness", "Specular IOR Level", "Subsurface Weight"), strict=True):
+    for source, target in zip(
+        _VALUES[:3], ("Roughness", "Specular IOR Level", "Subsurface Weight"), strict=True
+    ):
         group.links.new(enter.outputs[source], principled.inputs[target])
     return principled

@@ -45,10 +45,15 @@ _SURFACES = {
 
 @dataclass(frozen=True)
 class MeshPart:
-    """Some of a reconstruction's triangles: `vertices` (n,) and `faces` (f,) are indices into its arrays."""
+    """Some of a reconstruction's triangles.
+
+    `vertices` (n,) and `faces` (f,) are indices into its arrays, `corners` (f, 3) into `vertices`. Of the vertices that
+    a UV seam repeats the first stands for all: in Blender corners have UVs of their own.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
+    corners: np.ndarray
 
 
 def split_eyes(reconstruction: Reconstruction) -> tuple[MeshPart, MeshPart | None]:
@@ -65,26 +70,29 @@ def split_eyes(reconstruction: Reconstruction) -> tuple[MeshPart, MeshPart | Non
 
 def mesh_object(name: str, reconstruction: Reconstruction, part: MeshPart) -> bpy.types.Object:
     """Mesh object of `part` in the neutral expression, in metres, facing −Y, smooth, with every attribute."""
-    local = np.full(len(reconstruction.vertices), -1, np.int32)
-    local[part.vertices] = np.arange(len(part.vertices), dtype=np.int32)
-    faces = local[reconstruction.faces[part.faces]]
     mesh = bpy.data.meshes.new(name)
-    _set_triangles(mesh, to_blender(reconstruction.neutral_vertices[part.vertices]), faces)
+    _set_triangles(mesh, to_blender(reconstruction.neutral_vertices[part.vertices]), part.corners)
     mesh.uv_layers.new(name=UV_MAP)
-    _fill(mesh.uv_layers[UV_MAP].uv, "vector", reconstruction.uv[part.vertices][faces])
+    _fill(mesh.uv_layers[UV_MAP].uv, "vector", reconstruction.uv[reconstruction.faces[part.faces]])
     _add_colour(mesh, LIGHTING, reconstruction.vertex_shading_linear[part.vertices])
     _add_colour(mesh, ALBEDO, reconstruction.vertex_albedo_linear[part.vertices])
     mesh.color_attributes.active_color = mesh.color_attributes[ALBEDO]
     mesh.color_attributes.render_color_index = mesh.color_attributes.find(ALBEDO)
     _add_values(mesh, CONFIDENCE, "FLOAT", "POINT", reconstruction.vertex_confidence[part.vertices])
     _add_values(mesh, REGION, "INT", "FACE", reconstruction.face_region[part.faces].astype(np.int32))
-    _add_surface(mesh, reconstruction, part, faces)
+    _add_surface(mesh, reconstruction, part)
     return bpy.data.objects.new(name, mesh)
 
 
 def _part(reconstruction: Reconstruction, chosen: np.ndarray) -> MeshPart:
     faces = np.flatnonzero(chosen)
-    return MeshPart(np.unique(reconstruction.faces[faces]), faces)
+    used = np.unique(reconstruction.faces[faces])
+    places = np.concatenate([reconstruction.neutral_vertices[used], reconstruction.vertices[used]], axis=1)
+    _, first, place = np.unique(places, axis=0, return_index=True, return_inverse=True)
+    copy_of = np.arange(len(reconstruction.vertices))
+    copy_of[used] = used[first[place.reshape(-1)]]
+    vertices, corners = np.unique(copy_of[reconstruction.faces[faces]], return_inverse=True)
+    return MeshPart(vertices, faces, corners.reshape(-1, 3).astype(np.int32))
 
 
 def _set_triangles(mesh: bpy.types.Mesh, vertices: np.ndarray, faces: np.ndarray) -> None:
@@ -98,15 +106,14 @@ def _set_triangles(mesh: bpy.types.Mesh, vertices: np.ndarray, faces: np.ndarray
     mesh.shade_smooth()
 
 
-def _add_surface(
-    mesh: bpy.types.Mesh, reconstruction: Reconstruction, part: MeshPart, faces: np.ndarray
-) -> None:
+def _add_surface(mesh: bpy.types.Mesh, reconstruction: Reconstruction, part: MeshPart) -> None:
     """Give each vertex the mean of its faces' surfaces, so that regions blend into each other."""
     of_region = np.array([_values(str(name)) for name in reconstruction.region_names], np.float32)
     of_corner = np.repeat(of_region[reconstruction.face_region[part.faces]], 3, axis=0)
-    count = np.bincount(faces.ravel(), minlength=len(part.vertices))
+    corners = part.corners.ravel()
+    count = np.bincount(corners, minlength=len(part.vertices))
     for channel, name in enumerate((ROUGHNESS, SPECULAR, SUBSURFACE)):
-        total = np.bincount(faces.ravel(), of_corner[:, channel], minlength=len(part.vertices))
+        total = np.bincount(corners, of_corner[:, channel], minlength=len(part.vertices))
         _add_values(mesh, name, "FLOAT", "POINT", total / count)
 
 

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from . import albedo, expressions, eyes
 from .anatomy import N_LANDMARKS
-from .head import Head, HalfHead, whole_head
+from .head import HalfHead, Head, whole_head
 from .masks import CageParts, build_masks
 from .model import ModelData, MorphableModel
 from .subdivision import Subdivision, subdivide

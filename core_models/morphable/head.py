@@ -1,4 +1,4 @@
-"""The head behind the face as it is shipped: one half, sewn to the face's rim and reflected when the model is loaded."""
+"""The head behind the face as shipped: one half, reflected and sewn to the face's rim when the model is loaded."""
 
 from __future__ import annotations
 
@@ -53,22 +53,25 @@ def whole_head(
     fields, ±1.
     """
     n = len(half.vertices)
-    own = before + np.arange(n)
+    place = before + np.arange(n)
     sewn = half.rim >= 0
     left = np.where(sewn, half.rim, before + half.first)
     right = np.where(sewn, face_mirror[half.rim], left + n)
     # The middle belongs to both halves.
-    right = np.where((half.vertices[:, 0] == 0) & ~sewn, left, right)
-    reflected_modes = parity[:, None, None] * half.identity * _FLIP
-    reflected_fields = field_parity[:, None] * half.albedo_fields
+    middle = half.vertices[:, 0] == 0
+    right = np.where(middle & ~sewn, left, right)
+    modes, other_modes = half.identity.copy(), parity[:, None, None] * half.identity * _FLIP
+    fields, other_fields = half.albedo_fields.copy(), field_parity[:, None] * half.albedo_fields
+    for own_values, reflected in ((modes, other_modes), (fields, other_fields)):
+        own_values[:, middle] = reflected[:, middle] = (own_values[:, middle] + reflected[:, middle]) / 2
     return Head(
         mean=np.concatenate([half.vertices, half.vertices * _FLIP]),
-        identity=np.concatenate([half.identity, reflected_modes], axis=1),
+        identity=np.concatenate([modes, other_modes], axis=1),
         faces=np.concatenate([half.faces, half.faces[:, ::-1] + n]) + before,
         is_ear=np.tile(half.is_ear, 2),
         uv=np.concatenate([half.uv, half.uv * [-1, 1] + [1, 0]]),
-        mirror=np.concatenate([own + n, own]),
+        mirror=np.concatenate([place + n, place]),
         twin=np.concatenate([left, right]),
         ear_share=np.tile(half.ear_share, 2),
-        albedo_fields=np.concatenate([half.albedo_fields, reflected_fields], axis=1),
+        albedo_fields=np.concatenate([fields, other_fields], axis=1),
     )

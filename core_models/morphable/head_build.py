@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from . import ear
 from .graded import triangulate
 from .head import HalfHead
-from .head_shape import HeadSurface, fit_surface, local_scale, neck_end, to_plane
+from .head_shape import NECK_END_RADIUS, NECK_END_Y, HeadSurface, fit_surface, local_scale, to_plane
 from .head_uv import cranium_uv, ear_uv
 from .subdivision import edge_table
 
@@ -29,6 +29,7 @@ _BACK_SHARES = np.array([0.0, 0.3, 0.62])
 _MOTION_SMOOTHING = 3e3
 _FACE_HEIGHTS_MM = (-92.0, 98.0)
 _MM_PER_DM = 100.0
+_TURN = np.linspace(0, np.pi, 400)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def build_half_head(face: DenseFace) -> HalfHead:
     rim = face.vertices[loop]
     surface = fit_surface(_both(rim), face.vertices[_before_rim(face, 5, 9)][::3])
     ears, feet_plane = _ear(surface)
-    cranium, cranium_faces, plane, n_outer = _cranium(surface, rim, feet_plane, ears[-1])
+    cranium, cranium_faces, n_outer = _cranium(surface, rim, feet_plane, ears[-1])
     ear_points = np.vstack([[ear_middle(surface)], ears.reshape(-1, 3)])
     n, m = len(cranium), ear.N_AROUND
     ear_faces = _ring_faces(len(ears)) + n
@@ -110,19 +111,17 @@ def _wish(points: np.ndarray, fine: np.ndarray) -> np.ndarray:
 
 def _cranium(
     surface: HeadSurface, rim: np.ndarray, hole_plane: np.ndarray, hole: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Vertices (n, 3), faces (f, 3) and plane coordinates (n, 2) of the half without ear; length of the outer boundary.
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Vertices (n, 3) and faces (f, 3) of the half without ear; length of the outer boundary.
 
     The outer boundary comes first: rim (R, 3), throat, neck's end, middle of the back; then the ear's `hole`.
     """
     fine = np.concatenate([rim, hole])
-    last = neck_end(np.array([np.pi]))
-    throat = _spaced(rim[-1:], last, fine)
-    turn = np.linspace(np.pi, 0, 400)
-    edge = _thinned(neck_end(turn), fine)
-    ahead = np.linspace(to_plane(edge[-1:])[0, 1], to_plane(rim[:1])[0, 1], 2000)
-    middle = surface(np.stack([0 * ahead, ahead], axis=1)) * [0, 1, 1]
-    back = _thinned(middle, fine)
+    bottom = NECK_END_RADIUS * np.stack([np.sin(_TURN), -np.cos(_TURN)], axis=1)
+    edge = _thinned(surface(bottom[::-1]) * [1, 0, 1] + [0, NECK_END_Y, 0], fine)
+    edge[[0, -1], 0] = 0.0
+    throat = _thinned(_middle(surface, to_plane(rim[-1:])[0, 1], NECK_END_RADIUS), fine)[1:-1]
+    back = _thinned(_middle(surface, -NECK_END_RADIUS, to_plane(rim[:1])[0, 1]), fine)
     back[0], back[-1] = edge[-1], rim[0]
     outer = np.concatenate([rim, throat, edge, back[1:-1]])
     outer[:, 0] = np.where(outer[:, 0] < 1e-6, 0.0, outer[:, 0])
@@ -137,13 +136,13 @@ def _cranium(
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     if np.cross(b - a, c - a)[:, 0].mean() < 0:
         faces = faces[:, ::-1]
-    return vertices, faces, plane, len(outer)
+    return vertices, faces, len(outer)
 
 
-def _spaced(start: np.ndarray, end: np.ndarray, fine: np.ndarray) -> np.ndarray:
-    """Points strictly between `start` and `end` (1, 3)."""
-    share = np.linspace(0, 1, 200)[:, None]
-    return _thinned((1 - share) * start + share * end, fine)[1:-1]
+def _middle(surface: HeadSurface, start: float, end: float) -> np.ndarray:
+    """Points (n, 3) of the head's middle line between two places of the plane's second axis."""
+    ahead = np.linspace(start, end, 2000)
+    return surface(np.stack([0 * ahead, ahead], axis=1)) * [0, 1, 1]
 
 
 def _thinned(curve: np.ndarray, fine: np.ndarray) -> np.ndarray:

@@ -15,14 +15,17 @@ from scipy.interpolate import RBFInterpolator
 _AXIS_Z, _AXIS_TOP_Y, _RADIUS = -97.0, 45.0, 78.0
 NECK_END_Y = -138.0
 """Height at which the neck is cut."""
+NECK_END_RADIUS = float(np.exp((_AXIS_TOP_Y - NECK_END_Y) / _RADIUS))
+"""The same as a radius in the plane."""
 # The skull: centre, half axes and exponent. With the rim before it the head is 152 mm broad and 195 mm long, between
 # the means of women and men (Zhuang & Bradtmiller 2005: 146 and 153, 187 and 197 mm; from memory).
 _SKULL_CENTRE = np.array([0.0, 58.0, -97.0])
 _SKULL_AXES = np.array([76.5, 85.5, 86.0])
 _SKULL_EXPONENT = 2.25
-# The neck: half breadth and half depth; girth 352 mm (Gordon et al. 2014: women 329, men 397).
-_NECK_AXES = np.array([57.0, 54.0])
-_NECK_Z = -97.0
+# The neck: half breadth and half depth below the skull, and how it leans back and widens down to its end; girth
+# 350–370 mm (Gordon et al. 2014: women 329, men 397; from memory).
+_NECK_AXES, _NECK_Z = np.array([54.0, 51.0]), -94.0
+_NECK_WIDENING, _NECK_LEAN = np.array([4.0, 7.0]), -8.0
 _BLEND_MM = 22.0
 _TARGET_STEP = 0.22
 _KEEP_OFF_MM = 26.0
@@ -74,12 +77,6 @@ def local_scale(plane: np.ndarray) -> np.ndarray:
     return np.where(radius < 1, 2 * _RADIUS / (1 + radius**2), _RADIUS / np.maximum(radius, 1e-9))
 
 
-def neck_end(angles: np.ndarray) -> np.ndarray:
-    """Points (N, 3) of the neck's lower edge; angle 0 at the back, π at the throat, x ≥ 0."""
-    x, z = _NECK_AXES[0] * np.sin(angles), _NECK_Z - _NECK_AXES[1] * np.cos(angles)
-    return np.stack([x, np.full_like(x, NECK_END_Y), z], axis=1)
-
-
 def _drawn_points(rim: np.ndarray) -> np.ndarray:
     """Points (N, 3) of the drawn head, some way behind the rim."""
     down = np.arange(0.15, np.pi / 2 + (_AXIS_TOP_Y - NECK_END_Y) / _RADIUS + 0.3, _TARGET_STEP)
@@ -106,14 +103,17 @@ def _drawn_points(rim: np.ndarray) -> np.ndarray:
         drawn[:, 1], rim[:, 1][np.argsort(rim[:, 1])], rim[:, 2][np.argsort(rim[:, 1])]
     )
     lower = drawn[:, 1] < rim[:, 1].min()
-    return drawn[((gap > _KEEP_OFF_MM) & behind) | (lower & (gap > 8))]
+    return drawn[((gap > _KEEP_OFF_MM) & behind) | (lower & (gap > 18))]
 
 
 def _depth(points: np.ndarray) -> np.ndarray:
     """(N,) mm, about: how deep `points` (N, 3) lie inside the drawn head; smooth union of skull and neck."""
     share = np.abs((points - _SKULL_CENTRE) / _SKULL_AXES)
     skull = (1 - (share**_SKULL_EXPONENT).sum(1) ** (1 / _SKULL_EXPONENT)) * 80
-    across = (points[:, [0, 2]] - [0, _NECK_Z]) / _NECK_AXES
+    down = np.clip((_AXIS_TOP_Y - points[:, 1]) / (_AXIS_TOP_Y - NECK_END_Y), 0, 1)[:, None]
+    across = (points[:, [0, 2]] - [0, _NECK_Z] - down * [0, _NECK_LEAN]) / (
+        _NECK_AXES + down * _NECK_WIDENING
+    )
     neck = np.minimum((1 - np.linalg.norm(across, axis=1)) * 55, (40 - points[:, 1]) * 0.5)
     blend = np.clip(0.5 + (skull - neck) / (2 * _BLEND_MM), 0, 1)
     return neck + (skull - neck) * blend + _BLEND_MM * blend * (1 - blend)

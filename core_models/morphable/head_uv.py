@@ -1,4 +1,4 @@
-"""Where the layout has room for the head: cranium halves in its upper corners, ears beside the eyeballs (builder only)."""
+"""Room for the head in the layout: cranium halves in the upper corners, ears beside the eyeballs (builder only)."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from .images import extend, resize_map
 from .light import N_DIRECTIONS, FaceLight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
+from .sew import head_texels, sew_head
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
 from .vertex_colours import average_to_vertices
 from .visibility import view_depth
@@ -93,16 +94,19 @@ def bake_texture(
     maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(seen_map, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
-    return _assemble(mesh, atlas, light, complete_albedo(plan, atlas, fine_seen), fine_shading, maps)
+    albedo, head = complete_albedo(plan, atlas, fine_seen), head_texels(atlas, mesh)
+    albedo[head] = atlas.weights[head] @ light.vertex_prior
+    return _assemble(mesh, atlas, light, sew_head(atlas, mesh, albedo), fine_shading, maps)
 
 
 def see_face(
     mesh: PosedMesh, atlas: Atlas, surface: Surface, face_mask: np.ndarray, K: np.ndarray
 ) -> np.ndarray:
-    """Confidence (M,) that the photo shows each texel; face_mask (H, W) 0…1."""
+    """Confidence (M,) that the photo shows each texel; face_mask (H, W) 0…1. None on the head behind the face."""
     eyes = mesh.regions("eyes")
     view = view_depth(mesh.vertices, mesh.faces, K, np.isin(mesh.face_region, eyes))
     seen = see_texels(surface, view, face_mask, eyes)
+    seen[head_texels(atlas, mesh)] = 0.0
     return drop_slivers(atlas, seen, keep=np.isin(surface.region, mesh.regions("eyes", "mouth")))
 
 

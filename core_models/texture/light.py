@@ -11,6 +11,7 @@ from .albedo import smooth_residual, smooth_shading
 from .atlas import Atlas
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
 from .posed import PosedMesh
+from .sew import head_texels, sew_head
 from .tone import Sclera, Tone, settle_tone
 from .transport import Directions, diffuse_transport, sphere_directions, visibility
 from .unwrap import Surface
@@ -36,6 +37,8 @@ class FaceLight:
     tone: Tone
     prior: np.ndarray
     """(M, 3) linear: the model's albedo in this tone."""
+    vertex_prior: np.ndarray
+    """(N, 3): the same at the vertices."""
     shading: np.ndarray
     """(M, 3)."""
     albedo_coefficients: np.ndarray
@@ -67,8 +70,10 @@ def take_light_off(
     outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
     shading = smooth_shading(atlas, atlas.weights @ environment.shading(transport), outside)
     lips = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
-    shading = shading * smooth_residual(atlas, appearance, prior * shading, lips, skin)
-    return FaceLight(environment, tone, prior, shading, cells.coefficients(mesh, environment), is_grey)
+    residual = smooth_residual(atlas, appearance, prior * shading, lips, skin)
+    residual[head_texels(atlas, mesh)] = 1.0
+    shading = sew_head(atlas, mesh, shading * residual)
+    return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
 
 
 @dataclass(frozen=True)

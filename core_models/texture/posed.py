@@ -28,6 +28,8 @@ class PosedMesh:
     """(N, 3) float32 unit."""
     faces: np.ndarray
     """(F, 3) int64."""
+    twin: np.ndarray
+    """(N,) int64, the first vertex at the same place."""
     uv: np.ndarray
     """(N, 2) float32, symmetric about u = ½."""
     face_region: np.ndarray
@@ -64,8 +66,9 @@ def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
     vertices = torch.as_tensor(vertices_camera, dtype=torch.float32)
     return PosedMesh(
         vertices=vertices.numpy(),
-        normals=vertex_normals(vertices[None], model.faces)[0].numpy(),
+        normals=vertex_normals(vertices[None], model.twin[model.faces])[0, model.twin].numpy(),
         faces=model.faces.numpy(),
+        twin=model.twin.numpy(),
         uv=model.uv.float().numpy(),
         face_region=model.face_region.numpy(),
         region_names=tuple(model.region_names),

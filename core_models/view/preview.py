@@ -66,7 +66,7 @@ def _photo_row(reconstruction: Reconstruction) -> list[Tile]:
     frame = face_frame(reconstruction, _PHOTO_MARGIN)
     surface = Surface.trace(reconstruction, frame_view(reconstruction, frame, TILE))
     photo_linear = frame_photo(reconstruction, frame, TILE)
-    render = surface.picture("uv", "image", without=("rim",))
+    render = surface.picture("uv", "image", without=("rim", "cranium", "ears"))
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
         ("what is believed to be this face", linear_to_srgb_uint8(_frame_mask(reconstruction, frame))),

@@ -1,4 +1,4 @@
-"""Write two results, .blend and .npz: `python -m semblance.tests.scene_checks.build_heads FOLDER`."""
+"""Write three results, .blend and .npz: `python -m semblance.tests.scene_checks.build_heads FOLDER`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def head_with_eyeballs() -> Reconstruction:
     offsets[:, n:] = 0.0
     gaze = np.zeros_like(offsets[:1])
     gaze[:, n:, 0] = 0.002
-    confidence = np.linspace(0, 1, len(source), dtype=np.float32)
+    confidence = np.linspace(0.4, 1, len(source), dtype=np.float32)
     return replace(
         head,
         faces=faces.astype(np.int32),
@@ -60,10 +60,40 @@ def with_odd_camera(head: Reconstruction) -> Reconstruction:
     )
 
 
+def with_cranium(head: Reconstruction) -> Reconstruction:
+    """What lies beyond the rim at the top is a cranium that no photo shows, with UVs of its own along a seam."""
+    high = head.neutral_vertices[head.faces][..., 1].min(1) > 0.06
+    seam = np.intersect1d(head.faces[high], head.faces[~high])
+    n = len(head.vertices)
+    copy_of = np.arange(n)
+    copy_of[seam] = n + np.arange(len(seam))
+    faces = head.faces.copy()
+    faces[high] = copy_of[faces[high]]
+    source = np.concatenate([np.arange(n), seam])
+    uv, confidence = head.uv[source], head.vertex_confidence[source]
+    uv[n:] *= 0.5
+    confidence[np.unique(faces[high])] = 0.0
+    names = [*map(str, head.region_names), "cranium"]
+    return replace(
+        head,
+        faces=faces,
+        face_region=np.where(high, len(names) - 1, head.face_region).astype(np.uint8),
+        region_names=np.array(names),
+        vertices=head.vertices[source],
+        neutral_vertices=head.neutral_vertices[source],
+        uv=uv,
+        vertex_albedo_linear=head.vertex_albedo_linear[source],
+        vertex_shading_linear=head.vertex_shading_linear[source],
+        vertex_confidence=confidence,
+        shape_key_offsets=head.shape_key_offsets[:, source],
+    )
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     head = head_with_eyeballs()
-    for name, result in (("head", head), ("odd_camera", with_odd_camera(head))):
+    heads = {"head": head, "odd_camera": with_odd_camera(head), "cranium": with_cranium(head)}
+    for name, result in heads.items():
         result.save(folder / f"{name}.npz")
         write_document(result, f"{name} Ünïcode 顔", SceneOptions(), folder / f"{name}.blend")
 

@@ -1,6 +1,7 @@
-"""Cycles renders of a .blend: `python render_blend.py FILE.blend FOLDER` writes four pictures.
+"""Cycles renders of a .blend: `python render_blend.py FILE.blend FOLDER [--photo-only]` writes five pictures, or two.
 
-photo_uv.png and photo_vertex.png: photo light. scene.png: the lamps. world.npy: (H, W, 4) linear, a white diffuse head
+photo_uv.png and aside.png: photo light, from the photo's place and from 2 cm beside it. photo_vertex.png: the same from
+vertex colours. scene.png: the lamps. world.npy: (H, W, 4) linear, a white diffuse head
 under the photo's World.
 """
 
@@ -19,7 +20,13 @@ def main():
     scene.cycles.use_denoising = False
     scene.render.threads_mode, scene.render.threads = "FIXED", 2
     inputs = bpy.data.materials[0].node_tree.nodes["Semblance face"].inputs
-    for name, photo_light, vertex_colours in (("photo_uv", 1, 0), ("photo_vertex", 1, 1), ("scene", 0, 0)):
+    render(os.path.join(folder, "photo_uv.png"), samples=16)
+    scene.camera.location.x += 0.02
+    render(os.path.join(folder, "aside.png"), samples=16)
+    scene.camera.location.x -= 0.02
+    if "--photo-only" in sys.argv:
+        return
+    for name, photo_light, vertex_colours in (("photo_vertex", 1, 1), ("scene", 0, 0)):
         inputs["Photo light"].default_value = photo_light
         inputs["Vertex colours"].default_value = vertex_colours
         render(os.path.join(folder, f"{name}.png"), samples=16)
