@@ -16,7 +16,7 @@ SPACE_GB := $(if $(filter Darwin,$(shell uname))$(findstring cpu,$(TORCH_INDEX))
 
 stop = { printf '%s\n' "$(1)" >&2; exit 1; }
 
-.PHONY: face test test-slow lint clean
+.PHONY: face test test-slow lint gallery clean
 
 face: .venv/ready
 	@$(BIN)/semblance face $(if $(PHOTO),"$(PHOTO)",--demo) $(ARGS)
@@ -29,6 +29,9 @@ test-slow: .venv/ready-dev
 
 lint: .venv/ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+gallery: .venv/ready-dev
+	@$(BIN)/python benchmarks/gallery.py
 
 clean:
 	rm -rf .venv
