@@ -11,9 +11,20 @@ import skimage.data
 
 from semblance.core_models.colour import linear_to_srgb_uint8
 from semblance.core_models.faces.find import Face, FaceFinder
+from semblance.core_models.faces.glasses import UNIT_PX, glasses_share
 from semblance.core_models.faces.guided_filter import guided_fit
-from semblance.core_models.faces.landmarks import FACE_OVAL, LEFT_EYE, LIPS, MIRROR, RIGHT_EYE
+from semblance.core_models.faces.landmarks import (
+    FACE_OVAL,
+    LEFT_EYE,
+    LEFT_IRIS,
+    LIPS,
+    MIRROR,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+)
 from semblance.core_models.faces.mask import face_mask
+from semblance.core_models.faces.patch import Box, Patch
+from semblance.core_models.faces.person import PersonMap
 from semblance.core_models.faces.relief import Relief
 from semblance.core_models.faces.skin import weigh_skin
 from semblance.core_models.fitting.fit import fit_landmarks
@@ -156,13 +167,114 @@ def test_nothing_to_compare_with_keeps_the_outline(masked: Masked, face: Face) -
     assert mask[oval(face.landmarks, mask.shape)].mean() > 0.9
 
 
+def test_a_fringe_painted_over_the_forehead_is_cut(masked: Masked, face: Face, mask: np.ndarray) -> None:
+    """In the colour of her hair, with strands, over the half of the forehead at the picture's left."""
+    rng = np.random.default_rng(0)
+    fringed = ASTRONAUT.copy()
+    hair = ASTRONAUT[66:72, 205:245].mean((0, 1))
+    strands = hair * (1 + 0.25 * rng.standard_normal((1, 45, 1)))
+    fringed[70:97, 180:225] = np.clip(strands + rng.normal(0, 4, (27, 45, 3)), 0, 255)
+    other = masked(fringed, face.landmarks)
+    assert mask[86:94, 200:222].mean() > 0.95
+    assert other[80:90, 200:222].mean() < 0.15
+    assert other[86:94, 228:245].mean() > 0.9
+
+
+def spectacled(face: Face) -> tuple[np.ndarray, np.ndarray]:
+    """(photo with thin dark glasses, (H, W) bool where they are)."""
+    right, left = face.landmarks[RIGHT_IRIS], face.landmarks[LEFT_IRIS]
+    unit = float(np.linalg.norm(left - right))
+    along = (left - right) / unit
+    turn = float(np.degrees(np.arctan2(along[1], along[0])))
+    frame = np.zeros(ASTRONAUT.shape[:2], np.uint8)
+
+    def pixel(point: np.ndarray) -> list[int]:
+        return np.round(point).astype(int).tolist()
+
+    for eye, outwards in ((right, -along), (left, along)):
+        radii = (round(0.38 * unit), round(0.3 * unit))
+        middle = eye + np.array([0, 0.08 * unit])
+        cv2.ellipse(frame, pixel(middle), radii, turn, 0, 360, (1,), 2)
+        cv2.line(frame, pixel(middle - 0.38 * unit * outwards), pixel((right + left) / 2), (1,), 2)
+        cv2.line(frame, pixel(middle + 0.38 * unit * outwards), pixel(middle + unit * outwards), (1,), 2)
+    worn = ASTRONAUT.copy()
+    worn[frame > 0] = (25, 22, 24)
+    return worn, frame > 0
+
+
+def test_the_frame_of_glasses_is_cut_and_the_eyes_stay(masked: Masked, face: Face, mask: np.ndarray) -> None:
+    worn, frame = spectacled(face)
+    other = masked(worn, face.landmarks)
+    below_eyes = np.arange(512)[:, None] > face.landmarks[[RIGHT_IRIS, LEFT_IRIS], 1].max() + 5
+    assert other[frame & below_eyes & (mask > 0.95)].mean() < 0.1
+    for iris in (RIGHT_IRIS, LEFT_IRIS):
+        x, y = face.landmarks[iris].astype(int)
+        assert other[y, x] > 0.9
+    assert other[mask > 0.95].mean() > 0.75
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_glasses_are_seen_where_they_are_worn_only(face: Face, turned: bool) -> None:
+    """At any roll of the head."""
+    shares = []
+    for srgb in (ASTRONAUT, spectacled(face)[0]):
+        landmarks = face.landmarks
+        if turned:
+            srgb, landmarks = np.rot90(srgb), landmarks[:, ::-1] * [1, -1] + [0, 512]
+        box = Box.around(landmarks, 0.5, 512, 512)
+        shares.append(glasses_share(Patch.cut(np.ascontiguousarray(srgb), landmarks, box, UNIT_PX)))
+    assert shares[0].max() == 0
+    assert 0.05 < shares[1].mean() < 0.3
+
+
+def test_a_burnt_highlight_is_believed_less(masked: Masked, face: Face, mask: np.ndarray) -> None:
+    x, y = np.meshgrid(np.arange(512) - CHEEK[0], np.arange(512) - CHEEK[1])
+    glow = np.clip(2 * np.exp(-(x**2 + y**2) / (2 * 6.0**2)), 0, 1)[..., None]
+    burnt = np.round(ASTRONAUT * (1 - glow) + 255 * glow).astype(np.uint8)
+    other = masked(burnt, face.landmarks)
+    assert mask[CHEEK[1], CHEEK[0]] > 0.95
+    assert 0.2 < other[CHEEK[1], CHEEK[0]] < 0.6
+    ring = (np.hypot(x, y) > 16) & (np.hypot(x, y) < 19) & (mask > 0.95)
+    assert other[ring].min() > 0.8
+
+
+def test_the_background_is_cut_where_the_outline_errs(face: Face) -> None:
+    """The landmarks of the jaw moved outwards, over what the segmentation knows to be no person."""
+    wide = face.landmarks.copy()
+    jaw = FACE_OVAL[8:29]
+    wide[jaw] += 0.25 * (wide[jaw] - wide[4])
+    height, width = ASTRONAUT.shape[:2]
+    person = np.ones((height, width), np.float32)
+    person[:, :195] = 0
+    normals = Relief(np.zeros((3, 3), np.float32) - [0, 0, 9], np.array([[0, 1, 2]]), np.eye(3))
+    cut = face_mask(photo(ASTRONAUT), wide, normals, PersonMap(person, Box(0, 0, width, height)))
+    whole = face_mask(photo(ASTRONAUT), wide, normals, PersonMap(person * 0 + 1, Box(0, 0, width, height)))
+    assert whole[:, :190].sum() > 100
+    assert cut[:, :190].sum() < 0.5 * whole[:, :190].sum()
+
+
+def test_the_same_photo_gives_the_same_mask(masked: Masked, face: Face, mask: np.ndarray) -> None:
+    np.testing.assert_array_equal(masked(ASTRONAUT, face.landmarks), mask)
+
+
 def test_the_photo_is_left_alone(masked: Masked, face: Face) -> None:
     srgb = ASTRONAUT.copy()
     masked(srgb, face.landmarks)
     np.testing.assert_array_equal(srgb, ASTRONAUT)
 
 
-def test_skin_is_told_from_hair_in_light_and_shade() -> None:
+@pytest.mark.parametrize(
+    ("skin_linear", "hair_linear"),
+    [
+        ((0.5, 0.28, 0.2), (0.05, 0.035, 0.03)),
+        ((0.06, 0.032, 0.02), (0.007, 0.007, 0.007)),
+        ((0.5, 0.3, 0.22), (0.5, 0.42, 0.25)),
+    ],
+    ids=["light skin, brown hair", "dark skin, black hair", "light skin, blond hair"],
+)
+def test_skin_is_told_from_hair_in_light_and_shade(
+    skin_linear: tuple[float, ...], hair_linear: tuple[float, ...]
+) -> None:
     """A ball of skin lit from the left, hair behind it and over its lit top: darkness alone does not make hair."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[-1:1:120j, -1:1:120j]
@@ -170,9 +282,9 @@ def test_skin_is_told_from_hair_in_light_and_shade() -> None:
     normals = np.stack([x, -y, np.sqrt(np.maximum(1 - x**2 - y**2, 0))], -1).astype(np.float32)
     normals[~ball] = 0
     light = 0.15 + 0.85 * np.clip(-0.8 * x + 0.6 * normals[..., 2], 0, None)
-    picture = np.where(ball[..., None], light[..., None] * [0.5, 0.28, 0.2], 0.0)
+    picture = np.where(ball[..., None], light[..., None] * skin_linear, 0.0)
     hair = ~ball | (y < -0.6)
-    picture[hair] = [0.05, 0.035, 0.03]
+    picture[hair] = hair_linear
     noisy = picture * np.exp(rng.normal(0, 0.05, picture.shape))
     srgb = linear_to_srgb_uint8(noisy.astype(np.float32))
     skin = ball & (np.abs(y) < 0.5)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..photo.load import Photo
 from . import landmarks as points
+from .glasses import UNIT_PX, glasses_share
 from .guided_filter import guided_fit
 from .patch import Box, Patch
 from .person import PersonMap
@@ -38,14 +39,17 @@ _MAX_COLOUR = 4.0
 _SMOOTHING, _REFINEMENT = (0.06, 4e-4), (0.04, 1e-4)
 """Radius and epsilon (for a guide in CIELAB / 255) of the guided filters that rid the verdict of speckle and that carry
 it over to the full resolution."""
+_HAIR_GROWN = 0.03
+"""Skin this near to hair shows its tips and its shadow."""
 _CONTRAST = (0.25, 0.75)
 """Smoothed probabilities that become 0 and 1."""
 _PERSON = (0.2, 0.6)
 """Shares of person below and above which a pixel surely is background or person."""
 _NO_BACKGROUND = (0.15, 0.35)
 """Distances inside the outline from which and beyond which nothing is background."""
-_BURNT, _BURNT_BELIEF = (240.0, 254.0), 0.4
-"""Smallest channel (8 bit) where a highlight begins to clip and where nothing is left; how far that is believed."""
+_BURNT, _BURNT_BELIEF, _BURNT_SOFTNESS = (240.0, 254.0), 0.4, 0.02
+"""Smallest channel (8 bit) where a highlight begins to clip and where nothing is left; how far that is believed; blur
+(σ)."""
 
 _NOSTRILS = np.array([98, 327, 2, 94, 1, 4, 97, 326])
 _FEATURES = ((points.RIGHT_EYE, 0.06), (points.LEFT_EYE, 0.06), (points.LIPS, 0.06), (_NOSTRILS, 0.05))
@@ -74,6 +78,8 @@ def face_mask(photo: Photo, landmarks: np.ndarray, relief: Relief, person: Perso
     radius, epsilon = _REFINEMENT
     fit = guided_fit(judged.lab, probability, max(1, round(radius * judged.unit)), epsilon)
     drawn = np.clip(fit.apply(fine.lab), 0, 1) * _soft_outline(fine) * _exposed(fine)
+    glasses = glasses_share(Patch.cut(photo.srgb, landmarks, box, UNIT_PX))
+    drawn *= 1 - cv2.resize(glasses, drawn.shape[::-1])
     part = box.cut(mask)
     part[:] = cv2.resize(drawn, part.shape[::-1])
     return mask
@@ -93,9 +99,11 @@ def _face_probability(patch: Patch, normals: np.ndarray, person: np.ndarray) -> 
     kept = features | _bare_brows(patch, brows, smooth > 0.5)
     # Hair comes in from outside; what is enclosed by skin is a mole, a shadow, a moustache.
     unlike = ((smooth < 0.5) & ~kept) | ~patch.outline
+    enclosed = _enclosed(unlike, patch.outline)
     low, high = _CONTRAST
     certain = np.clip((smooth - low) / (high - low), 0, 1)
-    certain[kept | _enclosed(unlike, patch.outline)] = 1
+    certain[kept | enclosed] = 1
+    certain[patch.grow(unlike & patch.outline & ~enclosed, _HAIR_GROWN) & ~kept] = 0
     return (certain * _foreground(patch, person)).astype(np.float32)
 
 
@@ -156,7 +164,10 @@ def _soft_outline(patch: Patch) -> np.ndarray:
 
 def _exposed(patch: Patch) -> np.ndarray:
     """(h, w): 1, less where all channels clip, unless it is the white of teeth or eyes."""
-    burnt = _ramp(patch.srgb.min(-1).astype(np.float32), *_BURNT)
+    import cv2
+
+    smallest = cv2.GaussianBlur(patch.srgb.min(-1).astype(np.float32), (0, 0), _BURNT_SOFTNESS * patch.unit)
+    burnt = _ramp(smallest, *_BURNT)
     for ids in (points.RIGHT_EYE, points.LEFT_EYE, points.LIPS):
         burnt[patch.hull(ids)] = 0
     return 1 - (1 - _BURNT_BELIEF) * burnt
