@@ -18,7 +18,7 @@ def backdrop(width: int, height: int, ambient: np.ndarray, generator: np.random.
         image = np.maximum(slope, 0.2)[..., None] * np.minimum(colour, 0.8)
     else:
         image = _clutter(width, height, kind == "outside", generator)
-    blur = generator.uniform(0.004, 0.03) * height
+    blur = generator.uniform(*((0.025, 0.05) if kind == "outside" else (0.006, 0.03))) * height
     noise = 0.04 * cv2.resize(generator.normal(size=(9, 9)).astype(np.float32), (width, height))
     return ambient * cv2.GaussianBlur(image.astype(np.float32), (0, 0), blur) * np.exp(noise)[..., None]
 
@@ -34,9 +34,9 @@ def _clutter(width: int, height: int, outside: bool, generator: np.random.Genera
         centre = generator.uniform(0, 1, 2) * (width, height)
         half = generator.uniform(0.02, 0.10 if outside else 0.22, 2) * height
         if outside:
-            colour = np.array((0.12, 0.2, 0.07)) * np.exp(generator.normal(0, 0.6, 3) * (0.6, 0.6, 0.8))
+            colour = np.array((0.14, 0.19, 0.08)) * np.exp(generator.normal(0, 0.6, 3) * (0.6, 0.6, 0.8))
             if generator.random() < 0.2:
-                colour = np.array((1.0, 1.1, 1.3)) * generator.uniform(0.6, 1.6)
+                colour = np.array((1.0, 1.1, 1.3)) * generator.uniform(0.5, 1.1)
             cv2.ellipse(image, (centre.astype(int).tolist(), (2 * half).tolist(), 0), colour.tolist(), -1)
         else:
             colour = generator.uniform(0.02, 0.8) * np.exp(generator.normal(0, 0.15, 3))

@@ -164,6 +164,8 @@ def _camera(plan: Plan, attempt: int, generator: np.random.Generator) -> Camera:
         generator.uniform(40, 52) * 1.1**attempt if plan.hardship == "tiny" else generator.uniform(155, 200)
     )
     offset = generator.normal((0.0, -0.05), 0.12)
+    if plan.hardship == "tiny":
+        offset[1] = 3.2 - height / 2 / scale
     if plan.hardship == "cropped":
         offset = np.array((np.sign(yaw) * 0.95 * 0.9**attempt * width / 2 / scale, offset[1]))
     K = np.array(((focal, 0, width / 2), (0, focal, height / 2), (0, 0, 1.0)))
@@ -227,8 +229,8 @@ def _shot(plan: Plan, camera: Camera, face: np.ndarray, generator: np.random.Gen
         moist=regions[1] | regions[2],
         albedo=painting.albedo,
         relief=painting.relief,
-        roughness=someone.generator(31).uniform(0.36, 0.55),
-        coat=max(0.0, someone.generator(32).uniform(-0.15, 0.2)),
+        roughness=someone.generator(31).uniform(0.38, 0.56),
+        coat=max(0.0, someone.generator(32).uniform(-0.15, 0.12)),
         parts=tuple(Part(part.material, camera.see(part.points), part.faces) for part in parts),
         strands=camera.see(locks) if len(locks) else locks,
         colours=_colours(someone, painting, generator),

@@ -72,8 +72,8 @@ def _scalp(canvas: Canvas, someone: Person, generator: np.random.Generator) -> n
     angles = np.arctan2(roots[:, 1] - SIDE / 2, roots[:, 0] - SIDE / 2) + generator.normal(0, 0.5, count)
     length = 3.0 if someone.hair_style == "shaved" else 14.0
     drawn = hairs(roots, angles, np.full(count, length), generator.normal(0, 0.4, count))
-    dense = 0.0 if someone.hair_style == "shaved" else 0.85
-    return np.maximum(strokes(drawn, 1.0, generator.uniform(0.75, 1, count)), dense * where**2)
+    dense = 0.0 if someone.hair_style == "shaved" else 1.0
+    return np.maximum(strokes(drawn, 1.0, generator.uniform(0.75, 1, count)), dense * where)
 
 
 def _brow(canvas: Canvas, side: int, someone: Person) -> np.ndarray:

@@ -220,11 +220,11 @@ def hand(landmarks: dict[int, np.ndarray], generator: np.random.Generator) -> li
 def teeth(landmarks: dict[int, np.ndarray]) -> list[Part]:
     """Upper teeth: a scalloped band behind the upper lip, hidden while the lips are closed."""
     lip = landmarks[13]
-    turn = np.linspace(-0.95, 0.95, 97)
-    cell = np.abs(np.sin(np.pi * turn * 5.5))
+    turn = np.linspace(-1.15, 1.15, 97)
+    cell = np.abs(np.sin(np.pi * turn * 4.8))
     rows = []
     for y, out in ((0.07, -0.03), (0.0, 0.0), (-0.05, 0.0), (-0.075, -0.012)):
-        x, z = (0.215 + out) * np.sin(turn), (0.25 + out) * (np.cos(turn) - 1) - 0.012 * (1 - cell) ** 3
+        x, z = (0.27 + out) * np.sin(turn), (0.23 + out) * (np.cos(turn) - 1) - 0.012 * (1 - cell) ** 3
         rows.append(np.stack([x, y * np.where(y < -0.06, 0.9 + 0.1 * cell, 1) + 0 * x, z], 1))
     points, faces = _grid(np.stack(rows) + lip + (0.0, 0.0, -0.085), False)
     return [Part("teeth", points, faces)]

@@ -95,7 +95,7 @@ def fringe(face: np.ndarray, someone: Person, hairline: float, generator: np.ran
     """Strands from the hairline down over the forehead, following the face (N, 3) at a little distance."""
     count = 1800
     start_x = generator.uniform(-0.56, 0.56, count)
-    length = np.clip(generator.normal(0.52, 0.06, count), 0.2, 0.66) - 0.2 * (np.abs(start_x) < 0.02)
+    length = np.clip(generator.normal(0.37, 0.05, count), 0.2, 0.48) - 0.1 * (np.abs(start_x) < 0.02)
     sweep = someone.generator(21).normal(0, 0.18)
     steps = np.linspace(0, 1, _POINTS)
     clump = 0.04 * np.sin(40 * start_x)[:, None] * steps
