@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from semblance.benchmarks.specimens.canvas import Canvas, make_canvas
-from semblance.benchmarks.specimens.cycles_set import HARD, plans
+from semblance.benchmarks.specimens.cycles_set import HARD, Plan, photograph, plans
 from semblance.benchmarks.specimens.figure import express, make_figure
 from semblance.benchmarks.specimens.lights import HEIGHT, LIGHTS, directions, irradiance_sh, make_light
 from semblance.benchmarks.specimens.painting import paint
@@ -20,6 +20,7 @@ from semblance.benchmarks.specimens.specimen import Specimen, load, save, store
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 from semblance.core_models.render.lighting import shade
+from semblance.core_models.render.shade import render_attributes
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,9 @@ def test_store_is_keyed_by_code_not_by_comments(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", LIGHTS)
 def test_true_light_is_what_cycles_sheds_on_a_white_sphere(kind: str) -> None:
-    scene = pytest.importorskip("semblance.benchmarks.specimens.scene")
+    pytest.importorskip("bpy")
+    from semblance.benchmarks.specimens import scene
+
     panorama, side = make_light(kind, np.random.default_rng(3)), 48
     picture = scene.white_sphere(panorama, side, samples=256)
     x, down = np.meshgrid(*[(np.arange(side) + 0.5) / side * 2 - 1] * 2)
@@ -168,3 +171,18 @@ def test_true_light_is_what_cycles_sheds_on_a_white_sphere(kind: str) -> None:
     np.testing.assert_allclose(seen.mean(0), truth.mean(0), rtol=0.01)
     # Order 2 leaves out about a hundredth of a wide light's irradiance, a tenth of a small lamp's.
     assert np.sqrt(((seen - truth) ** 2).mean()) < 0.12 * seen.mean()
+
+
+@pytest.mark.slow
+def test_camera_truth_puts_our_rasteriser_on_the_photo() -> None:
+    """A bald head's own surface, above the tip of its nose, covers the pixels that our renderer says."""
+    pytest.importorskip("bpy")
+    specimen = photograph(Plan("tune", 8, "soft"))
+    height, width = specimen.face_mask.shape
+    points = torch.tensor(specimen.vertices @ specimen.rotation.T + specimen.translation).float()[None]
+    camera, faces = torch.tensor(specimen.K).float()[None], torch.tensor(specimen.faces).long()
+    cover = render_attributes(points, faces, torch.ones_like(points), camera, height, width, 4)[1][0].numpy()
+    nose = points[0, specimen.vertices[:, 2].argmax()]
+    above = slice(0, int(specimen.K[1, 2] + specimen.K[1, 1] * float(nose[1] / nose[2])))
+    seen = specimen.face_mask / 255
+    assert np.minimum(cover, seen)[above].sum() > 0.99 * np.maximum(cover, seen)[above].sum()

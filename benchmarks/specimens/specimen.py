@@ -61,7 +61,9 @@ class Specimen:
     albedo_linear: np.ndarray
     """(S, S, 3) float16: reflectance of the surface, absolute, in the model's UV layout (row 0 at v = 1)"""
     sh: np.ndarray
-    """(3, 9) float64: unoccluded light at the face, irradiance/π, camera frame, in units of the linear photo"""
+    """(3, 9) float64: unoccluded light at the face, irradiance/π, camera frame, in units of the photo made linear.
+    Exposure and white balance are in it; a tone curve, clipping and the loss of colour in a grey photo are not.
+    """
     face_mask: np.ndarray
     """(H, W) uint8: 255 × the share of the pixel that shows this face's own surface, not hair, glasses or a hand"""
 
