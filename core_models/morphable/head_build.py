@@ -20,9 +20,10 @@ from .head_uv import cranium_uv, ear_uv
 from .subdivision import edge_table
 
 _FINEST_MM, _COARSEST_MM, _GROWTH = 2.3, 9.0, 0.25
-# The ear: place of its frame's origin (height, depth), and its turns away from the head and backwards.
+# The ear: place of its frame's origin (height, depth); its turns away from the head, backwards, and of its top outwards.
 _EAR_Y, _EAR_Z = 14.5, -93.5
-_EAR_FLARE_DEGREES, _EAR_TILT_DEGREES = 22.0, 8.0
+_EAR_FLARE_DEGREES, _EAR_TILT_DEGREES, _EAR_LEAN_DEGREES = 22.0, 8.0, 7.0
+_EAR_RAISED_MM = 0.8
 _FRONT_SHARES = np.array([0.12, 0.25, 0.37, 0.48, 0.58, 0.67, 0.75, 0.82, 0.88, 0.93, 0.97, 1.0])
 _BACK_SHARES = np.array([0.0, 0.3, 0.62])
 # Identity: how far from the rim its own motion has given way to the smooth one, as an RBF smoothing (mm³).
@@ -161,11 +162,12 @@ def _ear_frame(surface: HeadSurface) -> tuple[np.ndarray, np.ndarray]:
         point = surface(plane)
         point[0, 1:] = _EAR_Y, _EAR_Z
         plane = to_plane(point)
-    flare, tilt = np.radians([_EAR_FLARE_DEGREES, _EAR_TILT_DEGREES])
+    flare, tilt, lean = np.radians([_EAR_FLARE_DEGREES, _EAR_TILT_DEGREES, _EAR_LEAN_DEGREES])
     back, up = np.array([np.sin(flare), 0, -np.cos(flare)]), np.array([0.0, 1.0, 0.0])
     u = np.cos(tilt) * back - np.sin(tilt) * up
-    v = np.cos(tilt) * up + np.sin(tilt) * back
-    return surface(plane)[0], np.stack([u, v, [np.cos(flare), 0, np.sin(flare)]])
+    v, w = np.cos(tilt) * up + np.sin(tilt) * back, np.array([np.cos(flare), 0, np.sin(flare)])
+    v, w = np.cos(lean) * v + np.sin(lean) * w, np.cos(lean) * w - np.sin(lean) * v
+    return surface(plane)[0] + _EAR_RAISED_MM * w, np.stack([u, v, w])
 
 
 def _ear(surface: HeadSurface) -> tuple[np.ndarray, np.ndarray]:
