@@ -1,7 +1,8 @@
 """Contact sheets of a morphable model: `python -m semblance.core_models.morphable.contact_sheet --out FOLDER`.
 
 Pages: the mean; random people; identity modes at ±2 σ; albedo modes at ±2 σ; expressions at full weight; close-ups of
-the eyes. Front, three-quarter and profile. To be looked at: a model is believed when they are people.
+the eyes. Front, three-quarter and profile; the mean from behind too. To be looked at: a model is believed when they
+are people.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from .portrait import Studio, portrait
 YAWS_DEGREES = (0.0, -40.0, -90.0)
 # mouthClose is defined as closing the lips of an open jaw.
 _SHOWN_WITH = {"mouthClose": ["jawOpen"]}
-_HEAD = Studio(size=240, width=2.9, centre=(0.0, 0.02, -0.35))
+_BACK_DEGREES = (-140.0, 180.0)
+_HEAD = Studio(size=240, width=3.1, centre=(0.0, 0.02, -0.7))
 
 
 class ContactSheet:
@@ -50,23 +52,26 @@ class ContactSheet:
         return row
 
     def mean(self) -> np.ndarray:
-        """The mean in colour and, below, its shape alone in grey, with a close-up of the right eye and the mouth."""
+        """The mean in colour and, below, its shape alone in grey, seen from behind too, with
+        close-ups of the right eye, the mouth and the right ear."""
         model = self.model
         large = ContactSheet(model, replace(self.studio, size=2 * self.studio.size))
         grey = torch.full_like(model.albedo_mean, 0.45)
-        eye, mouth = (model.mean[model.landmark_vertices[k, 0]].tolist() for k in (468, 13))
+        eye, mouth, tragus = (model.mean[model.landmark_vertices[k, 0]].tolist() for k in (468, 13, 234))
+        ear = np.add(tragus, (0.0, 0.0, -0.45)).tolist()
         rows = []
         for colour in (model.albedo_mean, grey):
-            views = [large.view(model.mean, colour, yaw) for yaw in YAWS_DEGREES]
-            for centre, width in ((eye, 0.5), (mouth, 0.9)):
+            views = [large.view(model.mean, colour, yaw) for yaw in (*YAWS_DEGREES, *_BACK_DEGREES)]
+            for centre, width, yaw in ((eye, 0.5, -15), (mouth, 0.9, -15), (ear, 0.9, 75)):
                 close = ContactSheet(model, replace(large.studio, centre=centre, width=width))
-                views.append(close.view(model.mean, colour, -15))
+                views.append(close.view(model.mean, colour, yaw))
             rows.append(np.hstack(views))
         return np.vstack(rows)
 
     def view(self, vertices: torch.Tensor, colour: torch.Tensor, yaw_degrees: float) -> np.ndarray:
         """One picture of `vertices` (N, 3) in `colour` (N, 3)."""
-        return portrait(vertices, self.model.faces, colour, rotation_y(np.radians(yaw_degrees)), self.studio)
+        faces = self.model.twin[self.model.faces]
+        return portrait(vertices, faces, colour, rotation_y(np.radians(yaw_degrees)), self.studio)
 
     def people(self, count: int = 12, seed: int = 0) -> np.ndarray:
         """Random people: identity from the prior, albedo from `albedo.random_coefficients`."""

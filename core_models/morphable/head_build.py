@@ -20,7 +20,7 @@ from .head_uv import cranium_uv, ear_uv
 from .subdivision import edge_table
 
 _FINEST_MM, _COARSEST_MM, _GROWTH = 2.3, 9.0, 0.25
-# The ear: place of its frame's origin (height, depth); its turns away from the head, backwards, and of its top outwards.
+# The ear: place of its frame's origin (height, depth); its turns away from the head, backwards, and of its top out.
 _EAR_Y, _EAR_Z = 14.5, -93.5
 _EAR_FLARE_DEGREES, _EAR_TILT_DEGREES, _EAR_LEAN_DEGREES = 22.0, 8.0, 7.0
 _EAR_RAISED_MM = 0.8
