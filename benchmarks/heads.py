@@ -25,7 +25,7 @@ from scipy.spatial.transform import Rotation
 from semblance.core_models.faces.find import FaceFinder
 from semblance.core_models.faces.landmarks import COUNT
 from semblance.core_models.geometry.mesh import vertex_normals
-from semblance.core_models.morphable.model import MorphableModel
+from semblance.core_models.morphable.model import ModelData, MorphableModel
 from semblance.core_models.photo.load import Photo, PhotoError
 
 SIDE = 512
@@ -48,6 +48,21 @@ FEATURES = (
     ((0.55, -0.85, -0.65), 0.25, (0.04, 0.0, 0.02)),  # jaw
     ((0.0, 0.50, -0.10), 0.35, (0.0, 0.0, 0.03)),  # forehead
 )
+
+
+def front_of(model: MorphableModel) -> MorphableModel:
+    """Face and eyes of `model`: the benchmarks' heads have skulls and ears of their own making."""
+    own = ~model.region_faces("cranium", "ears")
+    n = int(model.faces[own].max()) + 1
+    arrays = {name: buffer.numpy() for name, buffer in model.named_buffers()}
+    cut = {name: arrays[name][:n] for name in ("mean", "albedo_mean", "uv", "mirror", "twin")}
+    cut |= {name: arrays[name][:, :n] for name in ("identity_basis", "expression_basis", "albedo_basis")}
+    cut |= {name: arrays[name][own.numpy()] for name in ("faces", "face_region")}
+    names = {
+        name: getattr(model, name)
+        for name in ("model_id", "albedo_space", "expression_names", "region_names")
+    }
+    return MorphableModel(ModelData(**names, **(arrays | cut)))
 
 
 @dataclass(frozen=True)

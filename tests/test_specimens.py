@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from semblance.benchmarks.heads import front_of
 from semblance.benchmarks.specimens.canvas import Canvas, make_canvas
 from semblance.benchmarks.specimens.cycles_set import HARD, Plan, photograph, plans
 from semblance.benchmarks.specimens.figure import express, make_figure
@@ -25,7 +26,7 @@ from semblance.core_models.render.shade import render_attributes
 
 @pytest.fixture(scope="module")
 def model() -> MorphableModel:
-    return load_default_model()
+    return front_of(load_default_model())
 
 
 @pytest.fixture(scope="module")

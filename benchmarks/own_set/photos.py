@@ -13,6 +13,7 @@ from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 from semblance.core_models.render.shade import sample_texture
 
+from ..heads import front_of
 from ..scoring.trace import Shape
 from ..specimens.canvas import make_canvas
 from ..specimens.figure import express, make_figure
@@ -45,7 +46,7 @@ def own_specimens(
 ) -> Iterator[Specimen]:
     """See `specimens`; of all heads or of some."""
     folder = store("own", _RECIPE)
-    model = load_default_model()
+    model = front_of(load_default_model())
     for head in range(HEADS):
         if heads and head not in heads:
             continue

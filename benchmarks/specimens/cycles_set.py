@@ -128,7 +128,7 @@ def _is_found(specimen: Specimen) -> bool:
 
 @cache
 def _model() -> MorphableModel:
-    return load_default_model()
+    return heads.front_of(load_default_model())
 
 
 @cache
