@@ -48,10 +48,13 @@ def main() -> None:
             if arguments.sheet and setting and result:
                 paints = result_paints(result, setting.found.shape, pipeline.model)
                 rows.append((caption(record), photo_tiles(setting, paints["program"])))
-        results.spread["{}-{}".format(*head)] = spread_over_lights(scores)
+        # The Cycles set keeps a head's hard photo, of which there is no spread, apart from the others.
+        if scores:
+            results.spread["{}-{}".format(*head)] = spread_over_lights(scores)
         if rows:
             arguments.sheet.mkdir(parents=True, exist_ok=True)
-            contact_sheet(rows).save(arguments.sheet / "{}-{}-{:02d}.png".format(arguments.split, *head))
+            name = "{}-{}-{:02d}{}.png".format(arguments.split, *head, "" if scores else "-hard")
+            contact_sheet(rows).save(arguments.sheet / name)
         if arguments.out:
             write(results, arguments.out)
     if not results.records:
