@@ -33,7 +33,7 @@ def _transport(n: int = 1500, seed: int = 0) -> np.ndarray:
 def _light(sun: np.ndarray, sky: np.ndarray) -> Environment:
     radiance = np.tile(sky, (128, 1))
     radiance[SUN] += sun * np.pi / DIRECTIONS.solid_angle[SUN]
-    return Environment(DIRECTIONS, radiance, 0.3 * sky, 0.0)
+    return Environment(DIRECTIONS, radiance, 0 * radiance, 0.3 * sky, 0.0)
 
 
 def _samples(light: Environment, transport: np.ndarray) -> SkinSamples:
@@ -85,7 +85,7 @@ def test_lamps_of_two_colours_stay_apart():
     radiance = np.full((128, 3), 0.2)
     radiance[warm] += np.array([1.2, 0.9, 0.6]) * 30
     radiance[cool] += np.array([0.7, 1.0, 1.3]) * 30
-    light = Environment(DIRECTIONS, radiance, np.full(3, 0.1), 0.0)
+    light = Environment(DIRECTIONS, radiance, 0 * radiance, np.full(3, 0.1), 0.0)
     found = fit_environment(_samples(light, transport), DIRECTIONS)
     assert _error(found.shading(transport), light.shading(transport)) < 0.06
 

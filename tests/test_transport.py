@@ -69,7 +69,7 @@ def test_a_lonely_sphere_shades_as_spherical_harmonics_say():
     radiance = (1.0 + 0.6 * directions.towards @ np.float32([0.3, 0.5, 0.8]))[:, None] * np.float32(
         [1, 0.8, 0.6]
     )
-    environment = Environment(directions, radiance, np.zeros(3), 0.0)
+    environment = Environment(directions, radiance, 0 * radiance, np.zeros(3), 0.0)
     sh = torch.as_tensor(environment.sh(), dtype=torch.float32)
     expected = shade(torch.as_tensor(vertices), sh).numpy()
     np.testing.assert_allclose(environment.shading(transport), expected, atol=0.05)

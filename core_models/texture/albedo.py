@@ -30,10 +30,10 @@ ALBEDO_RANGE = (0.003, 0.97)
 
 
 def smooth_shading(atlas: Atlas, shading: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Shading (M, 3) of the texels `where` (M,) bool averaged over `SHADING_SIGMA` of the texture, and floored."""
+    """Shading (M, C) of the texels `where` (M,) bool averaged over `SHADING_SIGMA` of the texture, and floored."""
     columns = np.concatenate([shading * where[:, None], where[:, None]], axis=1).astype(np.float32)
     sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), SHADING_SIGMA * atlas.size))
-    smooth = np.where(where[:, None], sums[:, :3] / np.maximum(sums[:, 3:], 1e-3), shading)
+    smooth = np.where(where[:, None], sums[:, :-1] / np.maximum(sums[:, -1:], 1e-3), shading)
     floor = SHADING_FLOOR * shading.mean(0)
     return 0.5 * (smooth + floor + np.sqrt((smooth - floor) ** 2 + floor**2))
 

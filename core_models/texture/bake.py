@@ -13,7 +13,7 @@ from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
 from .images import extend, resize_map
-from .light import N_DIRECTIONS, FaceLight, take_light_off
+from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .sew import head_texels, sew_head
@@ -85,7 +85,7 @@ def bake_texture(
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
-    light = take_light_off(mesh, plan_atlas, surface, appearance, seen, n_directions)
+    light = take_light_off(Sight(mesh, plan_atlas, surface, appearance, seen), n_directions)
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)

@@ -64,12 +64,19 @@ class Environment:
     """Light around the face, in units of the photo ÷ reflectance."""
 
     directions: Directions
-    radiance: np.ndarray
-    """(D, 3) ≥ 0."""
+    surround: np.ndarray
+    """(D, 3) ≥ 0 radiance of the smooth surrounding."""
+    lamps: np.ndarray
+    """(D, 3) ≥ 0 radiance of lamps beside it."""
     bounce: np.ndarray
     """(3,) radiance of what is hidden by other skin."""
     residual: float
     """Weighted RMS of (photo − model) ÷ photo over the samples."""
+
+    @property
+    def radiance(self) -> np.ndarray:
+        """(D, 3)."""
+        return self.surround + self.lamps
 
     def shading(self, transport: np.ndarray) -> np.ndarray:
         """(n, 3) that a white surface shows; transport (n, D)."""
@@ -82,7 +89,9 @@ class Environment:
 
     def scaled(self, factor: np.ndarray) -> Environment:
         """The same light with each channel times factor (3,)."""
-        return Environment(self.directions, self.radiance * factor, self.bounce * factor, self.residual)
+        return Environment(
+            self.directions, self.surround * factor, self.lamps * factor, self.bounce * factor, self.residual
+        )
 
 
 def hidden(transport: np.ndarray) -> np.ndarray:
@@ -95,7 +104,8 @@ def fit_environment(samples: SkinSamples, directions: Directions) -> Environment
     usable = (samples.weights > 0) & np.isfinite(samples.appearance).all(1)
     if not usable.any():
         count = len(directions.towards)
-        return Environment(directions, np.ones((count, 3), np.float32), np.full(3, BOUNCE, np.float32), 0.0)
+        even = np.ones((count, 3), np.float32)
+        return Environment(directions, even, 0 * even, np.full(3, BOUNCE, np.float32), 0.0)
     weights = samples.weights[usable].astype(np.float64)
     lit = (samples.appearance[usable] / samples.reflectance[usable]).astype(np.float64)
     level = np.maximum([weighted_quantile(channel, weights) for channel in lit.T], 1e-5)
@@ -110,7 +120,8 @@ def fit_environment(samples: SkinSamples, directions: Directions) -> Environment
     misfit = ((lit - predicted) / np.maximum(0.5 * (lit + 1), 1e-3)) ** 2
     return Environment(
         directions,
-        (sources @ per_source[:-1]).astype(np.float32),
+        (sources[:, :N_LOBES] @ per_source[:N_LOBES]).astype(np.float32),
+        (sources[:, N_LOBES:] @ per_source[N_LOBES:-1]).astype(np.float32),
         per_source[-1].astype(np.float32),
         float(np.sqrt(np.average(misfit.mean(1), weights=trust))),
     )

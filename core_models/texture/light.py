@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -10,8 +10,11 @@ from scipy import sparse
 from .albedo import smooth_residual, smooth_shading
 from .atlas import Atlas
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
+from .gloss import find_gloss, gloss_transport
+from .hair import beard_zone, find_hair
 from .posed import PosedMesh
 from .sew import head_texels, sew_head
+from .shadows import find_shadows
 from .tone import Sclera, Tone, settle_tone
 from .transport import Directions, diffuse_transport, sphere_directions, visibility
 from .unwrap import Surface
@@ -25,6 +28,8 @@ _SCLERA_LUMINANCE = 0.3
 """Linear; the model's eyes are brighter than that on the sclera only."""
 _GREY_SATURATION = 0.02
 """(max − min) ÷ mean of the channels below which nearly all skin of a black-and-white photo stays."""
+_REDNESS_SPREAD = 0.12
+"""Of log(red ÷ √(green · blue)) over skin."""
 _ALBEDO_NOISE = 0.02
 
 
@@ -47,33 +52,62 @@ class FaceLight:
     """The photo is black and white."""
 
 
-def take_light_off(
-    mesh: PosedMesh,
-    atlas: Atlas,
-    surface: Surface,
-    appearance: np.ndarray,
-    seen: np.ndarray,
-    n_directions: int,
-) -> FaceLight:
-    """Tell light from skin; appearance (M, 3) linear and confidence seen (M,) at the atlas's texels."""
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What the photo shows of the face, texel by texel."""
+
+    mesh: PosedMesh
+    atlas: Atlas
+    surface: Surface
+    appearance: np.ndarray
+    """(M, 3) linear."""
+    seen: np.ndarray
+    """(M,) confidence 0…1."""
+
+    def where(self, *regions: str) -> np.ndarray:
+        """(M,) bool."""
+        return np.isin(self.surface.region, self.mesh.regions(*regions))
+
+
+def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
+    """Tell light from skin; the light may come from `n_directions`."""
+    mesh, atlas, appearance = sight.mesh, sight.atlas, sight.appearance
     directions = sphere_directions(n_directions)
-    lit = visibility(mesh.vertices, mesh.normals, mesh.faces, directions.towards)
-    transport = diffuse_transport(mesh.normals, lit, directions)
-    skin = seen * np.isin(surface.region, mesh.regions("skin"))
+    open_to = visibility(mesh.vertices, mesh.normals, mesh.faces, directions.towards)
+    transport = diffuse_transport(mesh.normals, open_to, directions)
+    skin, lips = sight.seen * sight.where("skin"), sight.seen * sight.where("lips")
+    beard = beard_zone(atlas, sight.where("lips"), sight.where("brows"))
+    skin = skin * (1 - find_hair(atlas, appearance, skin, beard))
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
     is_grey = _is_grey(appearance, skin)
 
-    environment, tone, toned = _settle(
-        mesh, atlas, surface, cells, appearance, seen, transport, directions, is_grey
-    )
+    environment, tone, toned = _settle(sight, cells, transport, directions, is_grey)
     prior = (atlas.weights @ toned).astype(np.float32)
-    outside = np.isin(surface.region, mesh.regions("skin", "lips", "brows", "rim"))
-    shading = smooth_shading(atlas, atlas.weights @ environment.shading(transport), outside)
-    lips = seen * np.isin(surface.region, mesh.regions("skin", "lips"))
-    residual = smooth_residual(atlas, appearance, prior * shading, lips, skin)
+    shading = _shade(sight, environment, transport, appearance / prior, skin)
+    mirrored = gloss_transport(mesh.vertices, mesh.normals, open_to, directions) @ environment.radiance
+    ordinary = (atlas.weights @ mirrored).mean(1) / shading.mean(1)
+    gloss = find_gloss(atlas, appearance / shading, prior, ordinary, skin)
+    likely = skin * skin_likeness(appearance / gloss, prior * shading, skin)
+    residual = gloss * smooth_residual(atlas, appearance / gloss, prior * shading, likely + lips, likely)
     residual[head_texels(atlas, mesh)] = 1.0
     shading = sew_head(atlas, mesh, shading * residual)
     return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
+
+
+def _shade(
+    sight: Sight, environment: Environment, transport: np.ndarray, lit: np.ndarray, skin: np.ndarray
+) -> np.ndarray:
+    """Shading (M, 3) of the texels, shadows where the photo shows them; lit (M, 3) appearance ÷ expected albedo."""
+    cosine = np.maximum(sight.mesh.normals @ environment.directions.towards.T, 0)
+    unhidden = cosine @ (environment.lamps * (environment.directions.solid_angle[:, None] / np.pi))
+    lamps = transport @ environment.lamps
+    parts = np.hstack([environment.shading(transport) - lamps, lamps, unhidden])
+    outside = sight.where("skin", "lips", "brows", "rim")
+    smooth = smooth_shading(sight.atlas, sight.atlas.weights @ parts, outside)
+    surround, lamps, unhidden = np.hsplit(smooth, 3)
+    likely = skin_likeness(lit, surround + lamps, skin)
+    arriving = find_shadows(sight.atlas, lit, surround, lamps, unhidden, skin * likely)
+    return np.maximum(surround + unhidden * arriving, 1e-3)
 
 
 @dataclass(frozen=True)
@@ -104,11 +138,6 @@ class _Cells:
         )
         return cls(samples, to_vertices)
 
-    def toned(self, albedo: np.ndarray) -> SkinSamples:
-        """The samples with the reflectance of vertex albedos (N, 3)."""
-        samples = self.samples
-        return SkinSamples(samples.appearance, self.to_vertices @ albedo, samples.transport, samples.weights)
-
     def coefficients(self, mesh: PosedMesh, environment: Environment) -> np.ndarray:
         """Coefficients (Ka,) with a unit normal prior whose albedo comes nearest to the de-lit samples."""
         count = len(mesh.albedo_basis)
@@ -123,50 +152,52 @@ class _Cells:
 
 
 def _settle(
-    mesh: PosedMesh,
-    atlas: Atlas,
-    surface: Surface,
-    cells: _Cells,
-    appearance: np.ndarray,
-    seen: np.ndarray,
-    transport: np.ndarray,
-    directions: Directions,
-    is_grey: bool,
+    sight: Sight, cells: _Cells, transport: np.ndarray, directions: Directions, is_grey: bool
 ) -> tuple[Environment, Tone, np.ndarray]:
     """Light of the right level and colour, the tone it leaves, and the model's albedo (N, 3) in that tone."""
     samples = cells.samples
     environment = fit_environment(samples, directions)
+    if len(samples.weights):
+        explained = samples.reflectance * environment.shading(samples.transport)
+        likely = skin_likeness(samples.appearance, explained, samples.weights)
+        environment = fit_environment(replace(samples, weights=samples.weights * likely), directions)
     if not len(samples.weights):
-        return environment, settle_tone(mesh.typical_skin()), mesh.albedo_mean
+        return environment, settle_tone(sight.mesh.typical_skin()), sight.mesh.albedo_mean
     shading = environment.shading(samples.transport)
     level = np.average(shading, axis=0, weights=samples.weights)
     reflectance = np.array([weighted_quantile(c, samples.weights) for c in samples.reflectance.T])
     delit = samples.appearance / np.maximum(shading, 0.05 * level) / samples.reflectance
     ratio = np.array([weighted_quantile(c, samples.weights) for c in delit.T])
     relative = environment.scaled(1 / level)
-    sclera = None if is_grey else _sclera(mesh, atlas, surface, appearance, seen, relative, transport)
+    sclera = None if is_grey else _sclera(sight, relative, transport)
     tone = settle_tone(reflectance * ratio * level, sclera, is_grey)
-    return environment.scaled(tone.gain / level), tone, mesh.toned_albedo(tone.albedo / reflectance)
+    return environment.scaled(tone.gain / level), tone, sight.mesh.toned_albedo(tone.albedo / reflectance)
 
 
-def _sclera(
-    mesh: PosedMesh,
-    atlas: Atlas,
-    surface: Surface,
-    appearance: np.ndarray,
-    seen: np.ndarray,
-    environment: Environment,
-    transport: np.ndarray,
-) -> Sclera | None:
-    eyes = np.flatnonzero((seen > _LEAST_SEEN) & np.isin(surface.region, mesh.regions("eyes")))
-    here = atlas.weights[eyes]
-    white = (here @ mesh.albedo_mean).mean(1) > _SCLERA_LUMINANCE
+def _sclera(sight: Sight, environment: Environment, transport: np.ndarray) -> Sclera | None:
+    eyes = np.flatnonzero((sight.seen > _LEAST_SEEN) & sight.where("eyes"))
+    here = sight.atlas.weights[eyes]
+    white = (here @ sight.mesh.albedo_mean).mean(1) > _SCLERA_LUMINANCE
     eyes, here = eyes[white], here[white]
     if not len(eyes):
         return None
-    delit = appearance[eyes] / np.maximum(environment.shading(here @ transport), 0.1)
-    pixels = min(len(eyes), int((surface.footprint[eyes] ** 2).sum()))
+    delit = sight.appearance[eyes] / np.maximum(environment.shading(here @ transport), 0.1)
+    pixels = min(len(eyes), int((sight.surface.footprint[eyes] ** 2).sum()))
     return Sclera(np.median(delit, axis=0), pixels)
+
+
+def skin_likeness(appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How little (n,) 0…1 the colour is washed out against most of the skin: hair, glasses, glare and gloss are less
+    red than skin in any light, shadows more.
+
+    appearance and explained = albedo · shading as far as known (n, 3) linear; weights (n,) of what is skin.
+    """
+    ratio = np.log(np.maximum(appearance, 1e-4) / np.maximum(explained, 1e-4))
+    redness = ratio[:, 0] - 0.5 * (ratio[:, 1] + ratio[:, 2])
+    if not (weights > 0).any():
+        return np.ones(len(weights))
+    short = weighted_quantile(redness, weights) - _REDNESS_SPREAD - redness
+    return 1 / (1 + (np.maximum(short, 0) / _REDNESS_SPREAD) ** 2)
 
 
 def _is_grey(appearance: np.ndarray, skin: np.ndarray) -> bool:

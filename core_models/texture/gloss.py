@@ -1,0 +1,91 @@
+"""The skin's gloss, told from its colour: skin is coloured, what its surface mirrors is not (Shafer 1985).
+
+Division by diffuse light leaves k · albedo + s with a white s ≥ 0. What a skin of ordinary gloss would mirror of the
+light found, from where it stands, says where s may lie and about how strong it is; each texel's colour does the rest.
+Hair is washed out too, so nothing is taken for gloss that the light does not put there.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .atlas import Atlas
+from .images import smoothstep
+from .transport import Directions
+
+ROUGHNESS = 0.38
+"""α of the microfacets (GGX) of facial skin; Weyrich et al. 2006 found 0.25 to 0.5."""
+REFLECTANCE = 0.028
+"""Of skin's surface, seen head on: index of refraction 1.4."""
+COLOUR_SIGMA = 0.09
+"""Relative σ of a texel's albedo, channel by channel, about a multiple of the expected one."""
+BRIGHTNESS_SIGMA = 0.35
+"""σ of that multiple about 1."""
+_LEAST_COLOUR_SIGMA = 0.003
+_DOUBT, _LEAST_DOUBT = 2.0, 0.006
+"""σ of s: relative to what ordinary gloss gives, and beside it."""
+_MOST, _MOST_SHARE = 5.0, 0.75
+"""Largest s, as a multiple of ordinary gloss, and as a share of the texel's darkest channel."""
+_HAIR = (0.3, 0.8)
+"""Multiples k of the skin's albedo between which a texel passes from hair or nostril, which keeps all, to skin."""
+_SOFT = 0.002
+"""Of the texture's side: half a millimetre."""
+
+
+def gloss_transport(
+    vertices: np.ndarray, normals: np.ndarray, seen: np.ndarray, directions: Directions
+) -> np.ndarray:
+    """(N, D) float32: `gloss_transport(…) @ radiance` is what ordinary skin's surface mirrors to the camera.
+
+    vertices (N, 3) camera frame, unit normals (N, 3), seen (N, D) as from `transport.visibility`.
+    """
+    view = -vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    along = np.clip(view @ directions.towards.T, -0.999, 1)
+    cosine = np.maximum(normals @ directions.towards.T, 0)
+    to_camera = np.maximum((normals * view).sum(1, keepdims=True), 0.05)
+    half_view = np.sqrt((1 + along) / 2)
+    half_normal = np.minimum((cosine + to_camera) / (2 * half_view), 1)
+    squared = ROUGHNESS**2
+    facets = squared / (np.pi * (half_normal**2 * (squared - 1) + 1) ** 2)
+    mirrored = REFLECTANCE + (1 - REFLECTANCE) * (1 - half_view) ** 5
+    # Geometry term after Kelemen and Szirmay-Kalos 2001.
+    return (facets * mirrored * cosine / (4 * half_view**2) * seen * directions.solid_angle).astype(
+        np.float32
+    )
+
+
+def find_gloss(
+    atlas: Atlas, delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray, where: np.ndarray
+) -> np.ndarray:
+    """The factor (M, 3) ≥ 1 by which gloss brightens each channel of delit (M, 3) = appearance ÷ diffuse shading.
+
+    expected (M, 3): albedo; ordinary (M,): what ordinary skin mirrors in this light, relative to white's diffuse
+    reflection; where (M,) 0…1: on skin.
+    """
+    smooth = _blurred(atlas, delit)
+    white = _white_part(smooth, expected, ordinary) * where
+    return smooth / (
+        smooth - np.minimum(_blurred(atlas, white[:, None]), _MOST_SHARE * smooth.min(1)[:, None])
+    )
+
+
+def _white_part(delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray) -> np.ndarray:
+    """s (M,) ≥ 0 of delit ≈ k · expected + s (M, 3), the most probable."""
+    weight = 1 / (COLOUR_SIGMA * delit + _LEAST_COLOUR_SIGMA) ** 2
+    doubt = 1 / (_DOUBT * ordinary + _LEAST_DOUBT) ** 2
+    kk = (weight * expected**2).sum(1) + 1 / BRIGHTNESS_SIGMA**2
+    ks = (weight * expected).sum(1)
+    ss = weight.sum(1) + doubt
+    k_pull = (weight * expected * delit).sum(1) + 1 / BRIGHTNESS_SIGMA**2
+    s_pull = (weight * delit).sum(1) + doubt * ordinary
+    determinant = kk * ss - ks**2
+    white = np.clip((s_pull * kk - k_pull * ks) / determinant, 0, _MOST * ordinary)
+    return white * smoothstep((k_pull * ss - s_pull * ks) / determinant, *_HAIR)
+
+
+def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:
+    image = cv2.GaussianBlur(
+        atlas.image(np.maximum(values, 1e-4).astype(np.float32)), (0, 0), _SOFT * atlas.size
+    )
+    return atlas.gather(image).reshape(values.shape)

@@ -1,0 +1,69 @@
+"""Gloss is told from skin by its colour and its place; hair and pale spots away from it stay."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semblance.core_models.texture.atlas import build_atlas
+from semblance.core_models.texture.gloss import REFLECTANCE, find_gloss, gloss_transport
+from semblance.core_models.texture.transport import sphere_directions
+
+SIZE = 256
+DARK, PALE = np.float32([0.12, 0.055, 0.03]), np.float32([0.45, 0.28, 0.20])
+ATLAS = build_atlas(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array([[0, 1, 2], [0, 2, 3]]), SIZE)
+
+
+def _bump(x: float, y: float, radius: float = 0.12) -> np.ndarray:
+    """(M,)"""
+    row, column = np.divmod(ATLAS.texels, SIZE)
+    squared = (column / SIZE - x) ** 2 + (row / SIZE - y) ** 2
+    return np.exp(-0.5 * squared / radius**2).astype(np.float32)
+
+
+def _find(delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray) -> np.ndarray:
+    everywhere = np.tile(expected, (len(delit), 1))
+    return find_gloss(ATLAS, delit, everywhere, ordinary, np.ones(len(delit), np.float32))
+
+
+def test_a_shining_forehead_loses_its_shine():
+    for skin in (DARK, PALE):
+        ordinary = 0.04 * _bump(0.5, 0.5)
+        delit = skin + 1.7 * ordinary[:, None]
+        factor = _find(delit, skin, ordinary)
+        before, after = (np.abs(np.log(colour / skin)).max() for colour in (delit, delit / factor))
+        assert after < 0.35 * before
+        assert factor.min() >= 1
+
+
+def test_a_pale_patch_where_nothing_shines_stays():
+    ordinary = 0.05 * _bump(0.25, 0.5, 0.06)
+    patch = 0.08 * _bump(0.8, 0.5, 0.06)
+    factor = _find(DARK + patch[:, None], DARK, ordinary)
+    assert factor[patch > 0.04].max() < 1.1
+
+
+def test_grey_hair_and_freckles_under_gloss_stay():
+    ordinary = np.full(len(ATLAS.texels), 0.02, np.float32)
+    hair = np.full((len(ordinary), 3), 0.05, np.float32)
+    assert _find(hair, PALE, ordinary).max() < 1.05
+    row, column = np.divmod(ATLAS.texels, SIZE)
+    freckles = np.where((row % 6 < 3) & (column % 6 < 3), 0.7, 1.0)[:, None] * PALE
+    factor = _find((freckles + 0.02).astype(np.float32), PALE, ordinary)
+    inside = (row > 12) & (row < SIZE - 12) & (column > 12) & (column < SIZE - 12)
+    assert factor[inside].std(0).max() < 0.02
+
+
+def test_gloss_lies_where_the_lamp_is_mirrored():
+    directions = sphere_directions(128)
+    angle = np.radians(np.arange(-80, 81, 2.0))
+    normals = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1).astype(np.float32)
+    vertices = normals + np.float32([0, 0, -1000])
+    lamp = int(np.argmax(directions.towards @ [0.87, 0.0, 0.5]))
+    table = gloss_transport(vertices, normals, np.ones((len(normals), 128), np.float32), directions)
+    half = directions.towards[lamp] + [0, 0, 1]
+    brightest = normals[int(table[:, lamp].argmax())]
+    assert brightest @ (half / np.linalg.norm(half)) > 0.93
+    # Facing the camera, all-round light of radiance 1 comes back about as from a mirror of the same reflectance.
+    assert 0.6 * REFLECTANCE < table[len(table) // 2].sum() < 1.2 * REFLECTANCE
+    hidden = gloss_transport(vertices, normals, np.zeros((len(normals), 128), np.float32), directions)
+    assert hidden.max() == 0
