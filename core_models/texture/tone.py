@@ -16,21 +16,25 @@ from scipy.special import ndtr
 
 from ..morphable.skin import skin_colour
 
-LEVEL, LEVEL_SIGMA = 1.0, 0.4
+LEVEL, LEVEL_SIGMA = 0.85, 0.5
 """Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
-WARMTH_SIGMA, TINT_SIGMA = 0.16, 0.05
+WARMTH_SIGMA, TINT_SIGMA = 0.25, 0.12
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
 BLOOD = (0.03, 0.15)
 """Mean and σ of the skin's optical density of blood beyond the curve's, and of what cameras add to its saturation."""
-SCLERA_LINEAR = np.array([0.50, 0.46, 0.42])
-"""What the whites of the eyes show of the light that the model lets through to them: lashes take some."""
-SCLERA_SIGMA = 0.2
-"""σ of the logarithm of a well-resolved sclera's level, where nothing shades it."""
-SHADED_SHARE, SHADED_RANGE = 0.4, 2.5
-"""How often lashes, lids or glasses do shade it, and by up to how much in logarithms: a bright sclera tells much about
-the light, a dark one little."""
-SCLERA_CHROMA_SIGMA = 0.12
-_ENOUGH_SCLERA = 150.0
+SCLERA_LINEAR = np.array([0.56, 0.46, 0.41])
+"""What the whites of the eyes show of the light that the model lets through to them: between rendered eyes (0.42 in
+luminance) and portraits (0.58), whose cameras brighten what is bright."""
+SCLERA_SIGMA = 0.3
+"""σ of the logarithm of a well-resolved sclera's level, where neither shade nor glare changes it."""
+SHADED_SHARE, SHADED_RANGE = 0.2, 2.5
+"""How often lashes, lids or glasses shade it, and by up to how much in logarithms."""
+GLARE_SHARE, GLARE_RANGE = 0.05, 1.0
+"""How often highlights or glasses brighten it, and by up to how much."""
+SCLERA_CHROMA_SIGMA = 0.15
+_WHITEST_SHARE = 0.15
+"""Of the eyes' texels where the model has its sclera: lids, lashes, iris and shadow take the others in most photos."""
+_ENOUGH_SCLERA = 30.0
 """Samples at which its σ has fallen to √2 times the least."""
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _WARMTH = np.array([1.0, 0.0, -1.0])
@@ -58,6 +62,13 @@ class Sclera:
     colour: np.ndarray
     """(3,) linear."""
     n_samples: int
+
+    @classmethod
+    def of(cls, colours: np.ndarray, n_pixels: int) -> Sclera:
+        """The whitest of the eyes' texels, colours (n, 3) ÷ shading, of which the photo shows `n_pixels`."""
+        luminance = colours @ _LUMINANCE
+        whitest = luminance >= np.quantile(luminance, 1 - _WHITEST_SHARE)
+        return cls(np.median(colours[whitest], axis=0), n_pixels)
 
 
 def settle_tone(skin: np.ndarray, sclera: Sclera | None = None, grey: bool = False) -> Tone:
@@ -106,7 +117,16 @@ def _sclera_cost(log_gain: np.ndarray, sclera: Sclera) -> np.ndarray:
     difference = np.log(np.maximum(sclera.colour, 1e-4)) - np.log(SCLERA_LINEAR) - log_gain
     level = difference @ _LUMINANCE
     sigma = SCLERA_SIGMA * spread
-    lit = (1 - SHADED_SHARE) * np.exp(-0.5 * (level / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-    shaded = SHADED_SHARE / SHADED_RANGE * ndtr(-level / sigma)
+    clear = np.exp(-0.5 * (level / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    likelihood = (
+        (1 - SHADED_SHARE - GLARE_SHARE) * clear
+        + SHADED_SHARE * _uniform(-level, SHADED_RANGE, sigma)
+        + GLARE_SHARE * _uniform(level, GLARE_RANGE, sigma)
+    )
     chroma = difference - difference.mean(1, keepdims=True)
-    return -2 * np.log(lit + shaded + _LEAST) + (chroma**2).sum(1) / (SCLERA_CHROMA_SIGMA * spread) ** 2
+    return -2 * np.log(likelihood + _LEAST) + (chroma**2).sum(1) / (SCLERA_CHROMA_SIGMA * spread) ** 2
+
+
+def _uniform(value: np.ndarray, width: float, sigma: float) -> np.ndarray:
+    """Density (G,) of what is uniform over 0…width, blurred by σ."""
+    return ndtr(value / sigma) * ndtr((width - value) / sigma) / width
