@@ -20,7 +20,7 @@ LEVEL, LEVEL_SIGMA = 0.85, 0.5
 """Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
 WARMTH_SIGMA, TINT_SIGMA = 0.25, 0.12
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
-BLOOD = (0.03, 0.15)
+BLOOD = (-0.03, 0.15)
 """Mean and σ of the skin's optical density of blood beyond the curve's, and of what cameras add to its saturation."""
 SCLERA_LINEAR = np.array([0.56, 0.46, 0.41])
 """What the whites of the eyes show of the light that the model lets through to them: between rendered eyes (0.42 in
