@@ -125,15 +125,6 @@ def test_hidden_cheek_is_the_mirrored_one():
     assert ratio.std() / ratio.mean() < 0.12
 
 
-def test_border_of_the_seen_is_no_seam():
-    result = _case(35.0).result
-    encoded = result.albedo_srgb.astype(np.float32)
-    step = np.abs(np.diff(encoded, axis=1)).max(2)
-    border = (result.confidence[:, 1:] > 20) & (result.confidence[:, 1:] < 200)
-    inside = result.confidence[:, 1:] > 250
-    assert np.percentile(step[border], 95) < 1.5 * np.percentile(step[inside], 95) + 1
-
-
 def test_light_is_found_up_to_what_tone_and_exposure_share():
     case = _case(0.0)
     seen = case.result.vertex_confidence > 0.9

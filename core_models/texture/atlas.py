@@ -35,8 +35,11 @@ class Atlas:
     def bands(self) -> Iterator[Atlas]:
         """The same texels in pieces of about a million, for work that would not fit into memory at once."""
         for start in range(0, len(self.texels), _BAND_TEXELS):
-            piece = slice(start, start + _BAND_TEXELS)
-            yield Atlas(self.size, self.texels[piece], self.triangles[piece], self.weights[piece])
+            yield self.part(slice(start, start + _BAND_TEXELS))
+
+    def part(self, chosen: slice | np.ndarray) -> Atlas:
+        """Some of the texels, in the same order."""
+        return Atlas(self.size, self.texels[chosen], self.triangles[chosen], self.weights[chosen])
 
     def image(self, values: np.ndarray, background: float = 0.0) -> np.ndarray:
         """Spread texel values (M,) or (M, C) over an image (S, S) or (S, S, C); the rest is `background`."""

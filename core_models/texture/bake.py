@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..colour import linear_to_srgb_uint8
+from ..geometry.mesh import vertex_normals
 from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
@@ -17,6 +18,7 @@ from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .sew import head_texels, sew_head
+from .skin_grain import RestSurface, measure_grain, rest_surface
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
 from .vertex_colours import average_to_vertices
 from .visibility import view_depth
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 PLAN_SIZE = 512
 """Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's."""
+INSIDES = ("eyes", "mouth", "teeth", "gums", "tongue")
+"""Regions that are not skin."""
+_MILLIMETRES = 100.0
+"""In a decimetre."""
 _BAND = 1 << 20
 """Texels encoded at a time."""
 
@@ -89,14 +95,25 @@ def bake_texture(
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
-    plan = plan_completion(albedo_map, seen_map, prior_map, covered)
+    skin = plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES)))
+    plan = plan_completion(albedo_map, seen_map, prior_map, covered, skin)
 
-    maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(seen_map, covered))
+    maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(plan.confidence, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
-    albedo, head = complete_albedo(plan, atlas, fine_seen), head_texels(atlas, mesh)
-    albedo[head] = atlas.weights[head] @ light.vertex_prior
+    rest = model_at_rest(model)
+    grain = measure_grain(atlas, fine_seen, plan.bare, rest)
+    albedo = complete_albedo(plan, atlas, fine_seen, grain, rest)
     return _assemble(mesh, atlas, light, sew_head(atlas, mesh, albedo), fine_shading, maps)
+
+
+def model_at_rest(model: MorphableModel) -> RestSurface:
+    """The model's mean head."""
+    mean = model.mean.float().reshape(-1, 3)
+    normals = vertex_normals(mean[None], model.twin[model.faces])[0, model.twin]
+    return rest_surface(
+        mean.numpy() * _MILLIMETRES, normals.numpy(), model.faces.numpy(), model.uv.float().numpy()
+    )
 
 
 def see_face(
@@ -145,9 +162,9 @@ def _assemble(
     return TextureResult(
         sh=light.environment.sh().astype(np.float32),
         albedo_coefficients=light.albedo_coefficients,
-        vertex_albedo_linear=divide_out(vertex_appearance, vertex_shading),
-        vertex_shading_linear=vertex_shading,
-        vertex_confidence=np.clip(vertex_confidence, 0.0, 1.0),
+        vertex_albedo_linear=divide_out(vertex_appearance, vertex_shading).astype(np.float32),
+        vertex_shading_linear=vertex_shading.astype(np.float32),
+        vertex_confidence=np.clip(vertex_confidence, 0.0, 1.0).astype(np.float32),
         albedo_srgb=_encode_texture(atlas, albedo),
         shading_linear=resize_map(maps.shading, atlas.size).astype(np.float16),
         confidence=np.round(np.clip(confidence, 0.0, 1.0) * 255).astype(np.uint8),

@@ -1,0 +1,103 @@
+"""No seam where the photo ends: from any side, under any light, on a head in closed form and on the default model."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from semblance.core_models.colour import linear_to_srgb_uint8
+from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.render.shade import render_mesh
+from semblance.core_models.texture import bake
+from semblance.core_models.texture.complete import Completion
+from semblance.tests.seams import seam_strength
+from semblance.tests.specimen_double import default_model, exact_result, specimen
+from semblance.tests.test_texture import _case
+
+DARKER = np.float32([0.75, 0.62, 0.55])
+"""Than the model's mean: the photo's skin."""
+SEAMLESS, SEAM = 1.5, 1.8
+FINE = [256, pytest.param(4096, marks=pytest.mark.slow)]
+"""Pixels of the texture."""
+
+
+def _with_texture(truth: Reconstruction, texture: bake.TextureResult) -> Reconstruction:
+    shared = {field.name for field in fields(texture)} & {field.name for field in fields(truth)}
+    return replace(truth, **{name: getattr(texture, name) for name in shared})
+
+
+@cache
+def _freckled_photo(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The default model with freckled skin, 35° turned, under a lamp from the side: photo (side, side, 3), and a
+    face mask (side, side) that a fringe cuts.
+    """
+    model, truth = default_model(), specimen(35.0, 1.5)
+    points = model.mean.numpy()
+    rng = np.random.default_rng(3)
+    waves = rng.normal(size=(60, 3)) * rng.choice([20.0, 40.0, 80.0], (60, 1))
+    freckles = np.cos(points @ waves.T + rng.uniform(0, 6, 60)).sum(1) / np.sqrt(30)
+    albedo = DARKER * model.albedo_mean.numpy() * np.exp(0.05 * np.outer(freckles, [0.6, 1.0, 1.2]))
+    patches = np.cos(points @ [[8.0, 2.0], [5.0, 9.0], [4.0, 6.0]]).sum(1)
+    albedo = albedo * np.exp(0.15 * np.outer(patches, [0.8, 1.0, 1.1]))
+    camera = torch.as_tensor(points @ truth.rotation.T + truth.translation, dtype=torch.float32)[None]
+    K = truth.K.copy()
+    K[:2] *= side / truth.photo_srgb.shape[0]
+    picture = render_mesh(
+        camera, model.faces, torch.as_tensor(albedo)[None].float(), torch.as_tensor(truth.sh)[None].float(),
+        torch.as_tensor(K)[None].float(), side, side,
+    )[0].numpy()  # fmt: skip
+    row, column = np.mgrid[:side, :side] / side
+    fringe = row < 0.36 + 0.05 * np.sin(11 * column)
+    mask = cv2.GaussianBlur((picture[..., 3] * ~fringe).astype(np.float32), (0, 0), side / 250)
+    return linear_to_srgb_uint8(picture[..., :3] * picture[..., 3:]), mask
+
+
+@cache
+def _freckled_head(size: int) -> Reconstruction:
+    truth, side = specimen(35.0, 1.5), min(1536, 3 * size)
+    photo, mask = _freckled_photo(side)
+    K = truth.K.copy()
+    K[:2] *= side / truth.photo_srgb.shape[0]
+    camera = (truth.vertices @ truth.rotation.T + truth.translation).astype(np.float32)
+    return _with_texture(
+        exact_result(truth), bake.bake_texture(photo, mask, default_model(), camera, K, size)
+    )
+
+
+def _strength(result: Reconstruction, size: int) -> float:
+    return seam_strength(result, np.random.default_rng(0), 6, 400 if size < 1000 else 1200)
+
+
+def _cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the seen end where it ends, with neither a feather nor a membrane nor the model in the skin's tone."""
+    plan_completion = bake.plan_completion
+
+    def plan(seen, confidence, model_albedo, covered, skin) -> Completion:
+        made = plan_completion(seen, confidence, model_albedo, covered, skin)
+        return replace(
+            made, confidence=confidence, seen_share=(confidence > 0.5).astype(np.float32),
+            mirror_tone=np.zeros_like(made.mirror_tone), model_fill=model_albedo / DARKER,
+        )  # fmt: skip
+
+    monkeypatch.setattr(bake, "plan_completion", plan)
+
+
+@pytest.mark.parametrize("size", FINE)
+def test_freckled_head_has_no_seam(size):
+    assert _strength(_freckled_head(size), size) < SEAMLESS
+
+
+@pytest.mark.parametrize("size", FINE)
+def test_head_in_closed_form_has_no_seam(size):
+    case = _case(35.0, size)
+    assert _strength(_with_texture(case.truth, case.result), size) < SEAMLESS
+
+
+def test_a_cut_is_a_seam(monkeypatch):
+    _cut(monkeypatch)
+    assert _strength(_freckled_head.__wrapped__(256), 256) > SEAM
