@@ -28,6 +28,8 @@ _SCLERA_LUMINANCE = 0.3
 """Linear; the model's eyes are brighter than that on the sclera only."""
 _LEAST_EYE_SHADING = 0.5
 """Relative to the skin's mean: fitted lids shade the eye more often than it is dark."""
+_CLIPPED, _COOLEST_SHARE = 0.85, 0.03
+"""Linear, from which on a channel may have been cut off; the part of the skin that counts as its least coloured."""
 _GREY_SATURATION = 0.02
 """(max − min) ÷ mean of the channels below which nearly all skin of a black-and-white photo stays."""
 _REDNESS_SPREAD = 0.12
@@ -172,8 +174,18 @@ def _settle(
     ratio = np.array([weighted_quantile(c, samples.weights) for c in delit.T])
     relative = environment.scaled(1 / level)
     sclera = None if is_grey else _sclera(sight, relative, transport)
-    tone = settle_tone(reflectance * ratio * level, sclera, is_grey)
+    tone = settle_tone(reflectance * ratio * level, sclera, is_grey, _coolest(samples, shading / level))
     return environment.scaled(tone.gain / level), tone, sight.mesh.toned_albedo(tone.albedo / reflectance)
+
+
+def _coolest(samples: SkinSamples, shading: np.ndarray) -> float:
+    """Log(red ÷ blue) of appearance ÷ shading where the skin shows least colour, clipped highlights apart."""
+    kept = samples.appearance.max(1) < _CLIPPED
+    if not kept.any():
+        return np.inf
+    colour = np.maximum(samples.appearance[kept], 1e-3) / np.maximum(shading[kept], 0.05)
+    warmth = np.log(colour[:, 0] / colour[:, 2])
+    return float(weighted_quantile(warmth, samples.weights[kept], _COOLEST_SHARE))
 
 
 def _sclera(sight: Sight, environment: Environment, transport: np.ndarray) -> Sclera | None:

@@ -16,7 +16,7 @@ from scipy.special import ndtr
 
 from ..morphable.skin import skin_colour
 
-LEVEL, LEVEL_SIGMA = 0.85, 0.5
+LEVEL, LEVEL_SIGMA = 0.85, 0.4
 """Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
 WARMTH_SIGMA, TINT_SIGMA = 0.25, 0.12
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
@@ -31,7 +31,9 @@ SHADED_SHARE, SHADED_RANGE = 0.2, 2.5
 """How often lashes, lids or glasses shade it, and by up to how much in logarithms."""
 GLARE_SHARE, GLARE_RANGE = 0.05, 1.0
 """How often highlights or glasses brighten it, and by up to how much."""
-SCLERA_CHROMA_SIGMA = 0.15
+SCLERA_CHROMA_SIGMA = 0.2
+BLUER_SIGMA = 0.1
+"""σ of log(red ÷ blue) by which skin may be bluer than grey: never, but light is not known exactly."""
 _WHITEST_SHARE = 0.15
 """Of the eyes' texels where the model has its sclera: lids, lashes, iris and shadow take the others in most photos."""
 _ENOUGH_SCLERA = 30.0
@@ -71,13 +73,17 @@ class Sclera:
         return cls(np.median(colours[whitest], axis=0), n_pixels)
 
 
-def settle_tone(skin: np.ndarray, sclera: Sclera | None = None, grey: bool = False) -> Tone:
+def settle_tone(
+    skin: np.ndarray, sclera: Sclera | None = None, grey: bool = False, coolest: float = np.inf
+) -> Tone:
     """Tell light from skin.
 
     Args:
         skin: (3,) linear, appearance ÷ shading of typical skin, the shading's mean over seen skin being 1.
         sclera: the same of the eyes, if they are large enough.
         grey: the photo is black and white: only its lightness tells, the skin's colour is the curve's.
+        coolest: log(red ÷ blue) of appearance ÷ shading where the face shows least colour: in gloss, grey hair, pale
+            make-up. No skin is bluer than grey, so the light cannot be warmer than that.
     """
     melanin, blood = np.meshgrid(
         np.linspace(0.0, 1.0, _N_MELANIN),
@@ -92,6 +98,8 @@ def settle_tone(skin: np.ndarray, sclera: Sclera | None = None, grey: bool = Fal
             (np.log(np.maximum(skin @ _LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
         )
     cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain)
+    if not grey:
+        cost = cost + (np.maximum(log_gain @ _WARMTH - coolest, 0) / BLUER_SIGMA) ** 2
     if sclera is not None and sclera.n_samples:
         cost = cost + _sclera_cost(log_gain, sclera)
     weights = np.exp(-0.5 * (cost - cost.min()))
