@@ -9,6 +9,7 @@ from scipy import sparse
 
 from .albedo import smooth_residual, smooth_shading
 from .atlas import Atlas
+from .chroma import chroma_of_light
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
 from .gloss import find_gloss, gloss_transport
 from .hair import beard_zone, find_hair
@@ -93,6 +94,8 @@ def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
     gloss = find_gloss(atlas, appearance / shading, prior, ordinary, skin)
     likely = skin * skin_likeness(appearance / gloss, prior * shading, skin)
     residual = gloss * smooth_residual(atlas, appearance / gloss, prior * shading, likely + lips, likely)
+    coloured = sight.seen * sight.where("skin", "brows")
+    residual *= chroma_of_light(atlas, appearance / (shading * residual), prior, coloured)
     residual[head_texels(atlas, mesh)] = 1.0
     shading = sew_head(atlas, mesh, shading * residual)
     return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)

@@ -1,0 +1,33 @@
+"""Colours that no skin has belong to the light: folds lit by red skin beside them, highlights in a light whose colour
+was missed.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .atlas import Atlas
+
+MOST_CHROMA = 0.4
+"""Departure of skin from its own typical colour, in logarithms of the channels about their mean, that is approached
+but not passed. Moles and bruises stay below it."""
+_SOFT = 0.002
+"""Of the texture's side: half a millimetre."""
+
+
+def chroma_of_light(atlas: Atlas, delit: np.ndarray, expected: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The factor (M, 3), of no lightness, by which the light colours delit (M, 3) beyond what skin may show.
+
+    delit: appearance ÷ shading, linear; expected (M, 3) albedo; where (M,) 0…1: on skin.
+    """
+    ratio = np.log(np.maximum(delit, 1e-3) / np.maximum(expected, 1e-3))
+    chroma = _blurred(atlas, (ratio - ratio.mean(1, keepdims=True)) * where[:, None])
+    amount = np.linalg.norm(chroma, axis=1, keepdims=True)
+    allowed = MOST_CHROMA * np.tanh(amount / MOST_CHROMA) / np.maximum(amount, 1e-6)
+    return np.exp(chroma * (1 - allowed))
+
+
+def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:
+    image = cv2.GaussianBlur(atlas.image(values.astype(np.float32)), (0, 0), _SOFT * atlas.size)
+    return atlas.gather(image)
