@@ -50,7 +50,12 @@ def build_default_cage(corrections: Corrections | None = None, seed: int = SEED)
     sealed = [k for k, name in enumerate(expressions.NAMES) if name.startswith(expressions.SEALED)]
     shapes[sealed] = seal_operator(anatomy.N_LANDMARKS) @ shapes[sealed]
     modes, eye_modes, parity = _identity(targets, eye_centres, shapes, cage)
-    moved = np.stack([_spread_expression(shape, cage) for shape in shapes])
+    moved = np.stack(
+        [
+            _spread_expression(shape, targets, eye_centres, cage, _pocket_follows(name))
+            for name, shape in zip(expressions.NAMES, shapes, strict=True)
+        ]
+    )
     moved = _as_control(moved, surface, cage)
     modes = _as_control(modes, surface, cage)
     modes = _symmetric_pairs(modes, modes * parity[:, None, None], cage.mirror)
@@ -162,17 +167,49 @@ def _rim_motion(targets: np.ndarray, modes: np.ndarray, cage: Cage) -> np.ndarra
     return affine[:, cage.rim_rings] + fading * rest[:, None]
 
 
-def _spread_expression(offsets: np.ndarray, cage: Cage) -> np.ndarray:
-    """Landmark offsets (468, 3) carried on to pockets, bag and rim: (N, 3)."""
+def _spread_expression(
+    offsets: np.ndarray, targets: np.ndarray, eye_centres: np.ndarray, cage: Cage, follows: np.ndarray
+) -> np.ndarray:
+    """Landmark offsets (468, 3) carried on to pockets, bag and rim: (N, 3).
+
+    `follows` (3,): share of a lid margin's turn about the eyeball that each ring of the pocket behind it follows.
+    """
     full = np.zeros((cage.n_vertices, 3))
     full[: len(offsets)] = offsets
-    for loop, rings in zip(cage.eye_loops, cage.eye_rings, strict=True):
-        full[rings[0]] = offsets[loop]
+    for loop, rings, centre in zip(cage.eye_loops, cage.eye_rings, eye_centres, strict=True):
+        full[rings] = _turned_pocket(targets[loop] - centre, offsets[loop], targets[rings] - centre, follows)
     full[cage.mouth_rings[0]] = offsets[cage.mouth_loop]
     full[cage.mouth_rings[1]] = 0.8 * offsets[cage.mouth_loop]
     for ring, share in zip(cage.rim_rings, (0.9, 0.6, 0.25, 0.0), strict=True):
         full[ring] = share * offsets[cage.oval]
     return full
+
+
+def _pocket_follows(name: str) -> np.ndarray:
+    # A blink turns the lid so far that its lining must come along; added to a blink, other shapes' linings must not
+    # come through the skin.
+    return np.array([1.0, 0.75, 0.4] if name.startswith("eyeBlink") else [1.0, 0.25, 0.0])
+
+
+def _turned_pocket(
+    loop: np.ndarray, offsets: np.ndarray, rings: np.ndarray, follows: np.ndarray
+) -> np.ndarray:
+    """Offsets (3, 16, 3) of an eye pocket's rings, all relative to the eyeball's centre, for lid margins that move.
+
+    Like a visor: the lining turns about the eyeball's horizontal axis with the margin `loop` (16, 3), the less the
+    deeper it lies; what else the margin does only the first ring follows.
+    """
+    before, after = (np.arctan2(points[:, 1], points[:, 2]) for points in (loop, loop + offsets))
+    turned = _turned_up(rings, follows[:, None] * (after - before)) - rings
+    turned[0] += loop + offsets - _turned_up(loop, after - before)
+    return turned
+
+
+def _turned_up(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """`points` (…, 3) turned about the x axis by `angle` (…), radians, positive from +z to +y."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([np.broadcast_to(x, angle.shape), c * y + s * z, c * z - s * y], axis=-1)
 
 
 def save_cage(cage: DefaultCage, path: Path) -> None:

@@ -18,13 +18,12 @@ import torch
 
 from .albedo import random_coefficients
 from .default import load_default_model
+from .expressions import COMPANIONS
 from .model import MorphableModel
 from .neutral import rotation_y
 from .portrait import Studio, portrait
 
 YAWS_DEGREES = (0.0, -40.0, -90.0)
-# mouthClose is defined as closing the lips of an open jaw.
-_SHOWN_WITH = {"mouthClose": ["jawOpen"]}
 _BACK_DEGREES = (-140.0, 180.0)
 _HEAD = Studio(size=240, width=3.1, centre=(0.0, 0.02, -0.7))
 
@@ -116,7 +115,7 @@ def _sides_joined(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for name in names:
         base = name.removesuffix("Left").removesuffix("Right")
         if base in ("jaw", "mouth") or base == name:
-            yield name, [name, *_SHOWN_WITH.get(name, [])]
+            yield name, [name, *([COMPANIONS[name]] if name in COMPANIONS else [])]
         elif name.endswith("Left"):
             yield base, [name, base + "Right"]
 

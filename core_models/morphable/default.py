@@ -19,7 +19,9 @@ from .anatomy import N_LANDMARKS
 from .head import HalfHead, Head, whole_head
 from .masks import CageParts, build_masks
 from .model import ModelData, MorphableModel
+from .parts import mouth_opening, right_eye_opening
 from .subdivision import Subdivision, subdivide
+from .touching import settle
 
 DEFAULT_PATH = Path(__file__).parent.parent / "weights" / "default_face.npz"
 LEVELS = 3
@@ -85,6 +87,7 @@ def dense_data(cage: DefaultCage) -> ModelData:
     balls = eyes.build_eyeballs()
     n_face = len(mirror)
     mean, identity, expression = _dense_shape(cage, fine, mirror)
+    mean, expression = _settled(cage, fine, mirror, mean, expression)
     gaze = expressions.gaze_rotations()[:, balls.side] - np.eye(3)
     ball_offsets = balls.offsets / _MM_PER_DM
     masks = build_masks(
@@ -166,6 +169,19 @@ def _dense_shape(
     modes = zip(refine(cage.identity), cage.parity, strict=True)
     identity = np.stack([_mirror_exact(mode, mirror, int(parity)) for mode, parity in modes])
     return _mirror_exact(refine(cage.mean), mirror, 1), identity, refine(cage.expression)
+
+
+def _settled(
+    cage: DefaultCage, fine: Subdivision, mirror: np.ndarray, mean: np.ndarray, expression: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dense mean and expressions, decimetres, kept from crossing eyeballs, lids and lips."""
+    right = right_eye_opening(fine, cage.faces, cage.eye_rings[0])
+    openings = (right, right.mirrored(mirror), mouth_opening(fine, cage.faces, cage.mouth_rings))
+    centres = cage.eye_centres * _MM_PER_DM
+    names = expressions.NAMES
+    companions = {names.index(name): names.index(other) for name, other in expressions.COMPANIONS.items()}
+    rest, offsets = settle(mean * _MM_PER_DM, expression * _MM_PER_DM, openings, centres, companions)
+    return rest / _MM_PER_DM, offsets / _MM_PER_DM
 
 
 def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndarray:

@@ -16,12 +16,15 @@ from .neutral import jaw_weight, open_jaw, rotation_x, rotation_y
 
 JAW_OPEN_RADIANS = np.radians(22)
 GAZE_RADIANS = np.radians(25)
+_LID_FADE_MM = 12.0
+_LID_FLATTENS = 0.4
+"""Share of the difference in depth between both lids that a sliding lid takes on."""
 
 _LIPS = anatomy.OUTER_LIPS + anatomy.LOWER_INNER_LIP + anatomy.UPPER_INNER_LIP
 # Motions of (upper lid, lower lid, upper fold, lower fold) as shares of the lid gap, positive opens.
 _LID_MOTIONS = {
     "eyeBlink": (-0.9, 0.1, -0.45, 0.05),
-    "eyeLookDown": (-0.40, -0.12, -0.2, 0.0),
+    "eyeLookDown": (-0.27, -0.23, -0.14, -0.08),
     "eyeLookUp": (0.12, 0.06, 0.08, 0.0),
     "eyeSquint": (-0.12, 0.25, -0.1, 0.30),
     "eyeWide": (0.22, -0.05, 0.18, 0.0),
@@ -47,8 +50,10 @@ NEVER_IDENTITY = tuple(
     for name in ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
     for side in ("Left", "Right")
 )
+COMPANIONS = {"mouthClose": "jawOpen"}
+"""Expressions that are defined as added to another one: closing the lips of an open jaw."""
 # Thinning lips must not run through each other: facing points of these move alike.
-SEALED = ("mouthSmile", "mouthPress")
+SEALED = ("mouthSmile", "mouthPress", "mouthShrugLower", "cheekPuff")
 
 
 class _Sculptor:
@@ -65,6 +70,14 @@ class _Sculptor:
         arm = (self.points[:, None] - self.points[None, list(around)]) / np.array(squash)
         return np.exp(-(arm**2).sum(2).min(1) / (2 * radius**2))
 
+    def off_lids(self) -> np.ndarray:
+        """(468,) 0 on the right eye's lid margins, 1 from `_LID_FADE_MM` on: what belongs to the eye's own shapes."""
+        margin = [*anatomy.UPPER_LID, *anatomy.LOWER_LID, *anatomy.EYE_CORNERS]
+        margin += [int(self.mirror[v]) for v in margin]
+        arm = self.points[:, None] - self.points[None, margin]
+        share = np.clip(np.sqrt((arm**2).sum(2).min(1)) / _LID_FADE_MM, 0, 1)
+        return share * share * (3 - 2 * share)
+
     def push(self, weight: np.ndarray, direction: tuple[float, float, float]) -> np.ndarray:
         return weight[:, None] * np.array(direction)
 
@@ -77,11 +90,28 @@ class _Sculptor:
         folds = [*anatomy.UPPER_FOLD, *anatomy.LOWER_FOLD]
         gap = self.points[upper] - self.points[lower]
         share_upper, share_lower, fold_upper, fold_lower = motion
-        moves = [share_upper * gap, share_lower * gap, fold_upper * gap, fold_lower * gap, np.zeros((2, 3))]
+        moves = [
+            self._slid(upper, lower, -share_upper),
+            self._slid(lower, upper, share_lower),
+            fold_upper * gap,
+            fold_lower * gap,
+            np.zeros((2, 3)),
+        ]
         far = np.where(np.linalg.norm(self.points - self.eye_centre, axis=1) > 34)[0]
         handles = np.array([*upper, *lower, *folds, *anatomy.EYE_CORNERS, *far])
         values = np.concatenate([*moves, np.zeros((len(far), 3))])
         return interpolate_handles(self.points, self.faces, handles, values)
+
+    def _slid(self, lid: list[int], other: list[int], share: float) -> np.ndarray:
+        """Offsets (7, 3) of a lid margin that slides round the eyeball by `share` of the way to the other's."""
+        start, end = (self.points[points] - self.eye_centre for points in (lid, other))
+        angles = [np.arctan2(arm[:, 1], arm[:, 2]) for arm in (start, end)]
+        depths = [np.hypot(arm[:, 1], arm[:, 2]) for arm in (start, end)]
+        angle = angles[0] + share * (angles[1] - angles[0])
+        # A lid keeps most of its thickness while it slides.
+        depth = depths[0] + _LID_FLATTENS * share * (depths[1] - depths[0])
+        across = start[:, 0] + share * (end[:, 0] - start[:, 0])
+        return np.stack([across, depth * np.sin(angle), depth * np.cos(angle)], axis=1) - start
 
 
 def _right_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
@@ -97,6 +127,8 @@ def _right_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
     shapes["browDown"] += s.push(s.bump((52, 105), 10), (0, -2.2, 0))
     shapes["browOuterUp"] = s.push(s.bump((53, 63, 46, 70), 11), (0, 5.5, -0.5))
     shapes["cheekSquint"] = s.push(s.bump((117, 118, 50, 101, 36), 13), (0.3, 3.2, 1.2))
+    for name in ("browDown", "browOuterUp", "cheekSquint"):
+        shapes[name] = shapes[name] * s.off_lids()[:, None]
     shapes["noseSneer"] = s.push(s.bump((49, 129, 102, 198, 131), 7), (0, 3.2, 0.5))
     shapes["noseSneer"] += s.push(s.bump((40, 39, 92), 7) * (1 - s.jaw), (0, 1.6, 0))
     shapes["mouthSmile"] = s.corner((-6, 6.0, -3.5), 10) + s.push(0.35 * lip_side, (-3, 1.5, -1.5))
@@ -131,6 +163,9 @@ def _central_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
     part = (1 - 2 * s.jaw) * 3.5 * np.exp(-((from_mouth[:, 0] / 18) ** 2))
     funnel = np.stack([-0.22 * from_mouth[:, 0], part, zero + 6], axis=1)
     normals = _vertex_normals(s.points, s.faces)
+    shrug = s.bump((17, 18, 200, 84, 314), 11) * s.jaw
+    # The lower lip lifts the upper one that lies on it.
+    shrug = np.maximum(shrug, s.bump(anatomy.UPPER_INNER_LIP, 5) * (1 - s.jaw) * shrug[14])
     return {
         "jawOpen": jaw_open,
         "jawForward": s.push(s.jaw, (0, 0, 5)),
@@ -141,14 +176,22 @@ def _central_shapes(s: _Sculptor) -> dict[str, np.ndarray]:
         "mouthFunnel": wide_lips[:, None] * funnel,
         "mouthLeft": s.push(wide_lips, (6, 0, 0)),
         "mouthRight": s.push(wide_lips, (-6, 0, 0)),
-        "mouthRollLower": s.push(lower, (0, 2.6, -3.5)),
-        "mouthRollUpper": s.push(upper, (0, -2.2, -3.2)),
-        "mouthShrugLower": s.push(s.bump((17, 18, 200, 84, 314), 11) * s.jaw, (0, 4, 1.5)),
+        "mouthRollLower": _rolled_in(s, lower, 3.5),
+        "mouthRollUpper": _rolled_in(s, upper, 3.2),
+        "mouthShrugLower": s.push(shrug, (0, 4, 1.5)),
         "mouthShrugUpper": s.push(upper, (0, 3.2, 1.2)),
-        "browInnerUp": s.push(s.bump((55, 107, 285, 336, 9), 11), (0, 6, 0.3)),
+        "browInnerUp": s.push(s.bump((55, 107, 285, 336, 9), 11) * s.off_lids(), (0, 6, 0.3)),
         "cheekPuff": s.bump((205, 187, 207, 425, 411, 427), 12)[:, None] * normals * 7,
         "tongueOut": np.zeros_like(s.points),
     }
+
+
+def _rolled_in(s: _Sculptor, lip: np.ndarray, depth: float) -> np.ndarray:
+    """A lip's red, of weights `lip` (468,), drawn to the line between the lips and `depth` mm back over the teeth."""
+    height = s.points[:, 1] - s.mouth[1]
+    offsets = s.push(lip, (0, 0, -depth))
+    offsets[:, 1] = -0.5 * lip * height
+    return offsets
 
 
 def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

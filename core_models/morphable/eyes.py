@@ -53,7 +53,7 @@ def build_eyeballs() -> Eyeballs:
     turn = np.arange(N_SEGMENTS) * 2 * np.pi / N_SEGMENTS
     polar = np.concatenate([[0.0], np.repeat(polar_rows, N_SEGMENTS)])
     azimuth = np.concatenate([[0.0], np.tile(turn, len(polar_rows))])
-    radius = RADIUS_MM + CORNEA_BULGE_MM * _cornea_profile(RADIUS_MM * np.sin(polar), polar)
+    radius = surface_radius(polar)
     ball = radius[:, None] * np.stack(
         [np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)], axis=1
     )
@@ -71,10 +71,13 @@ def build_eyeballs() -> Eyeballs:
     )
 
 
-def _cornea_profile(front_radius: np.ndarray, polar: np.ndarray) -> np.ndarray:
-    """1 at the pole, 0 with zero slope from the limbus on."""
-    inside = np.clip(1 - (front_radius / (1.15 * IRIS_RADIUS_MM)) ** 2, 0, None) ** 1.5
-    return np.where(polar < np.pi / 2, inside, 0.0)
+def surface_radius(polar: np.ndarray) -> np.ndarray:
+    """Distance in mm of the eyeball's surface from its centre at `polar` radians from the optical axis.
+
+    A sphere; the cornea stands out most at the pole and meets it smoothly outside the limbus.
+    """
+    inside = np.clip(1 - (RADIUS_MM * np.sin(polar) / (1.15 * IRIS_RADIUS_MM)) ** 2, 0, None) ** 1.5
+    return RADIUS_MM + CORNEA_BULGE_MM * np.where(polar < np.pi / 2, inside, 0.0)
 
 
 def _row_faces(n_rows: int) -> np.ndarray:
