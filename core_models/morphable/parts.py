@@ -29,7 +29,6 @@ class Opening:
     lower_edge: np.ndarray
     inside: np.ndarray
 
-
     def mirrored(self, mirror: np.ndarray) -> Opening:
         """The same on the other side; `mirror` (N,) of the dense vertices."""
         return Opening(**{field.name: mirror[getattr(self, field.name)] for field in fields(self)})

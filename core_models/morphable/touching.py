@@ -42,7 +42,9 @@ def settle(
             points = settle_lids(points, eye, centre)
         return settle_lips(points, mouth)
 
-    about = np.unique(np.concatenate([part for one in openings for part in (one.upper, one.lower, one.inside)]))
+    about = np.unique(
+        np.concatenate([part for one in openings for part in (one.upper, one.lower, one.inside)])
+    )
     rest = settled(mean)
     offsets = expression.copy()
     moved = np.flatnonzero(np.abs(expression[:, about]).max((1, 2)) > _MOVED_MM)

@@ -13,10 +13,10 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from . import eyes
-from .default import LEVELS, DefaultCage
-from .parts import Opening, mouth_opening, right_eye_opening
-from .subdivision import subdivide
+from semblance.core_models.morphable import eyes
+from semblance.core_models.morphable.default import LEVELS, DefaultCage, dense_data
+from semblance.core_models.morphable.parts import Opening, mouth_opening, right_eye_opening
+from semblance.core_models.morphable.subdivision import subdivide
 
 _NEAR_MM = 2.5
 """Triangles further apart than this, centre to centre, are not tested against each other."""
@@ -24,39 +24,86 @@ _FLESH_MM = 4.0
 """What is further from a sheet is not in its flesh."""
 
 
+_MM_PER_DM = 100.0
+
+
 @dataclass(frozen=True)
-class Contacts:
-    """Dense triangles (F, 3) and vertex numbers of the parts that may touch; right before left, upper before lower."""
+class Depths:
+    """How deep parts are inside each other, mm; negative: apart."""
 
-    lids: tuple[tuple[np.ndarray, np.ndarray], ...]
-    lips: tuple[np.ndarray, np.ndarray]
-    around_eyes: tuple[np.ndarray, ...]
-    """Vertices of skin and pocket about each eyeball."""
-    balls: tuple[np.ndarray, ...]
-    faces: np.ndarray
-    """All triangles of the face without eyeballs."""
+    lids_in_eyeballs: float
+    upper_in_lower_lid: float
+    upper_in_lower_lip: float
+
+    @property
+    def worst(self) -> float:
+        """The largest of them."""
+        return max(self.lids_in_eyeballs, self.upper_in_lower_lid, self.upper_in_lower_lip)
 
 
-def find_contacts(cage: DefaultCage, n_vertices: int) -> Contacts:
-    """The parts of the dense model of `n_vertices` that is made from `cage`."""
-    fine = subdivide(cage.faces, len(cage.mean), LEVELS)
-    n_face = fine.matrix.shape[0]
-    half = (n_vertices - n_face) // 2
-    right = right_eye_opening(fine, cage.faces, cage.eye_rings[0])
-    eyelids = (right, right.mirrored(fine.mirror(cage.mirror)))
-    mouth = mouth_opening(fine, cage.faces, cage.mouth_rings)
+class ContactModel:
+    """The vertices of the default model about eyes and mouth, in mm, with their modes and what may touch there."""
 
-    def sheets(opening: Opening) -> tuple[np.ndarray, np.ndarray]:
-        upper, lower = (fine.faces[np.isin(fine.faces, part).all(1)] for part in (opening.upper, opening.lower))
-        return upper, lower
+    def __init__(self, cage: DefaultCage) -> None:
+        data = dense_data(cage)
+        fine = subdivide(cage.faces, len(cage.mean), LEVELS)
+        right = right_eye_opening(fine, cage.faces, cage.eye_rings[0])
+        eyelids = (right, right.mirrored(fine.mirror(cage.mirror)))
+        mouth = mouth_opening(fine, cage.faces, cage.mouth_rings)
+        half = len(eyes.build_eyeballs().offsets) // 2
+        balls = [fine.matrix.shape[0] + side * half + np.arange(half) for side in range(2)]
+        around = [_about(opening) for opening in (*eyelids, mouth)]
+        kept = np.unique(np.concatenate(around + balls))
+        place = np.full(len(data.mean), -1)
+        place[kept] = np.arange(len(kept))
 
-    return Contacts(
-        lids=(sheets(eyelids[0]), sheets(eyelids[1])),
-        lips=sheets(mouth),
-        around_eyes=tuple(np.unique(np.concatenate([eye.upper, eye.lower, eye.inside])) for eye in eyelids),
-        balls=tuple(n_face + side * half + np.arange(half) for side in range(2)),
-        faces=fine.faces,
-    )
+        def sheets(opening: Opening) -> tuple[np.ndarray, np.ndarray]:
+            return tuple(place[_within(fine.faces, part)] for part in (opening.upper, opening.lower))
+
+        self.names = data.expression_names
+        self.mean, self.identity, self.expression = (
+            values[..., kept, :] * _MM_PER_DM
+            for values in (data.mean, data.identity_basis, data.expression_basis)
+        )
+        self.faces = place[_within(fine.faces, kept)]
+        self.lids, self.lips = [sheets(eye) for eye in eyelids], sheets(mouth)
+        self.around, self.balls = [place[one] for one in around[:2]], [place[ball] for ball in balls]
+        self.edges = [(place[eye.upper_edge], place[eye.lower_edge]) for eye in eyelids]
+
+    def points(self, weights: dict[str, float], identity: np.ndarray | None = None) -> np.ndarray:
+        """Positions (n, 3) mm with expressions by name (without a side: both) and identity coefficients (80,)."""
+        result = self.mean.copy()
+        for name, weight in weights.items():
+            for k, each in enumerate(self.names):
+                if each in (name, name + "Left", name + "Right"):
+                    result += weight * self.expression[k]
+        return result if identity is None else result + np.tensordot(identity, self.identity, 1)
+
+    def depths(self, points: np.ndarray) -> Depths:
+        """Of the shape with `points` (n, 3)."""
+        normals = _vertex_normals(points, self.faces)
+        clearance = [
+            ball_clearance(points, around, ball).min()
+            for around, ball in zip(self.around, self.balls, strict=True)
+        ]
+        lids = [crossing_depth(points, normals, lid) for lid in self.lids]
+        return Depths(-min(clearance), max(lids), crossing_depth(points, normals, self.lips))
+
+
+def _about(opening: Opening) -> np.ndarray:
+    return np.unique(np.concatenate([opening.upper, opening.lower, opening.inside]))
+
+
+def _within(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    return faces[np.isin(faces, vertices).all(1)]
+
+
+def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
+    normal = np.zeros_like(points)
+    for k in range(3):
+        np.add.at(normal, faces[:, k], np.cross(b - a, c - a))
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
 def crossings(points: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +113,9 @@ def crossings(points: np.ndarray, first: np.ndarray, second: np.ndarray) -> tupl
     radius = np.linalg.norm(corners - centres[:, None], axis=2).max()
     edges = np.unique(np.sort(_half_edges(first), axis=1), axis=0)
     middles = points[edges].mean(1)
-    reach = min(np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1).max() / 2 + radius, _NEAR_MM)
+    reach = min(
+        np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1).max() / 2 + radius, _NEAR_MM
+    )
     near = cKDTree(middles).sparse_distance_matrix(cKDTree(centres), reach, output_type="ndarray")
     edge, triangle = edges[near["i"]], second[near["j"]]
     apart = ~((triangle == edge[:, :1]) | (triangle == edge[:, 1:])).any(1)
