@@ -20,6 +20,8 @@ from semblance.core_models.morphable.subdivision import subdivide
 
 _NEAR_MM = 2.5
 """Triangles further apart than this, centre to centre, are not tested against each other."""
+_ENCLOSED = 0.3
+"""Winding number from which a point counts as inside a sheet; half a turn is lost to the opening at its back."""
 _FLESH_MM = 4.0
 """What is further from a sheet is not in its flesh."""
 
@@ -110,30 +112,25 @@ def crossings(points: np.ndarray, first: np.ndarray, second: np.ndarray) -> tupl
     """Edges (K, 2) of triangles `first` (F, 3) that pierce triangles (K,) of `second`, which share no vertex."""
     corners = points[second]
     centres = corners.mean(1)
-    radius = np.linalg.norm(corners - centres[:, None], axis=2).max()
     edges = np.unique(np.sort(_half_edges(first), axis=1), axis=0)
-    middles = points[edges].mean(1)
-    reach = min(
-        np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1).max() / 2 + radius, _NEAR_MM
-    )
-    near = cKDTree(middles).sparse_distance_matrix(cKDTree(centres), reach, output_type="ndarray")
-    edge, triangle = edges[near["i"]], second[near["j"]]
-    apart = ~((triangle == edge[:, :1]) | (triangle == edge[:, 1:])).any(1)
-    edge, triangle, index = edge[apart], triangle[apart], near["j"][apart]
-    start, along = points[edge[:, 0]], points[edge[:, 1]] - points[edge[:, 0]]
-    origin = points[triangle[:, 0]]
-    u, v = points[triangle[:, 1]] - origin, points[triangle[:, 2]] - origin
-    # Möller & Trumbore 1997.
-    across = np.cross(along, v)
-    scale = (u * across).sum(1)
-    scale = np.where(np.abs(scale) < 1e-12, 1e-12, scale)
-    arm = start - origin
-    a = (arm * across).sum(1) / scale
-    turned = np.cross(arm, u)
-    b = (along * turned).sum(1) / scale
-    t = (v * turned).sum(1) / scale
-    hit = (a >= 0) & (b >= 0) & (a + b <= 1) & (t > 0) & (t < 1)
-    return edge[hit], index[hit]
+    radius = np.linalg.norm(corners - centres[:, None], axis=2).max(1)
+    length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+    reach = min(length.max() / 2 + radius.max(), _NEAR_MM)
+    middles = cKDTree(points[edges].mean(1))
+    near = middles.sparse_distance_matrix(cKDTree(centres), reach, output_type="ndarray")
+    near = near[near["v"] <= length[near["i"]] / 2 + radius[near["j"]]]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    edge, index = edges[near["i"]], near["j"]
+    sides = [((points[end] - centres[index]) * across[index]).sum(1) for end in edge.T]
+    through = (sides[0] * sides[1] < 0) & (second[index][:, :, None] != edge[:, None]).all((1, 2))
+    edge, index = edge[through], index[through]
+    share = sides[0][through] / (sides[0] - sides[1])[through]
+    at = points[edge[:, 0]] + share[:, None] * (points[edge[:, 1]] - points[edge[:, 0]])
+    inside = np.ones(len(edge), bool)
+    for k in range(3):
+        start, end = corners[index, k], corners[index, (k + 1) % 3]
+        inside &= (np.cross(end - start, at - start) * across[index]).sum(1) >= 0
+    return edge[inside], index[inside]
 
 
 def crossing_depth(points: np.ndarray, normals: np.ndarray, sheets: tuple[np.ndarray, np.ndarray]) -> float:
@@ -163,7 +160,25 @@ def _depth_behind(
     _, label = connected_components(graph, directed=False)
     seeds = np.intersect1d(piercing, inside)
     deep = inside[np.isin(label[inside], label[seeds])]
-    return float(behind[deep].max(initial=0.0))
+    deepest_first = deep[np.argsort(-behind[deep])]
+    # A crumpled sheet's normals mislead.
+    for some in np.array_split(deepest_first, len(deepest_first) // 32 + 1):
+        enclosed = some[winding(points[some], points[second]) > _ENCLOSED]
+        if len(enclosed):
+            return float(behind[enclosed[0]])
+    return 0.0
+
+
+def winding(at: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """How often (K,) triangles with `corners` (F, 3, 3) wind about points `at` (K, 3): 1 inside a closed surface.
+
+    Solid angles after van Oosterom & Strackee 1983.
+    """
+    a, b, c = np.moveaxis(corners - at[:, None, None], 2, 0)
+    la, lb, lc = (np.linalg.norm(arm, axis=-1) for arm in (a, b, c))
+    volume = (a * np.cross(b, c)).sum(-1)
+    scale = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
+    return np.arctan2(volume, scale).sum(-1) / (2 * np.pi)
 
 
 def _half_edges(faces: np.ndarray) -> np.ndarray:

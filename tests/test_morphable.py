@@ -29,6 +29,7 @@ from semblance.core_models.morphable.default import (
 )
 from semblance.core_models.morphable.expressions import NAMES, PARTNER
 from semblance.core_models.morphable.model import ModelData, MorphableModel
+from semblance.core_models.morphable.parts import mouth_opening, right_eye_opening
 from semblance.core_models.morphable.portrait import Studio
 from semblance.core_models.morphable.skin import (
     ITA_CLASSES,
@@ -387,8 +388,17 @@ def test_cage_is_the_coarse_face(model: MorphableModel, cage: DefaultCage) -> No
     identity, expression = rng.normal(size=80), rng.uniform(0, 0.3, 52)
     coarse = cage.vertices(identity, expression)
     fine = model.shape(torch.tensor(identity).float()[None], torch.tensor(expression).float()[None])[0]
-    dense = subdivide(cage.faces, len(cage.mean), 3).matrix @ coarse
-    np.testing.assert_allclose(fine[: len(dense)], dense, atol=1e-4)
+    smooth = subdivide(cage.faces, len(cage.mean), 3)
+    off = np.abs(fine[: smooth.matrix.shape[0]].numpy() - smooth.matrix @ coarse).max(1)
+    right = right_eye_opening(smooth, cage.faces, cage.eye_rings[0])
+    openings = (
+        right,
+        right.mirrored(smooth.mirror(cage.mirror)),
+        mouth_opening(smooth, cage.faces, cage.mouth_rings),
+    )
+    settled = np.concatenate([part for one in openings for part in (one.upper, one.lower)])
+    assert np.delete(off, settled).max() < 1e-4
+    assert off[settled].max() < 0.03
 
 
 def test_contact_sheet_rows_show_a_head(model: MorphableModel) -> None:

@@ -23,10 +23,10 @@ _LID_FLATTENS = 0.4
 _LIPS = anatomy.OUTER_LIPS + anatomy.LOWER_INNER_LIP + anatomy.UPPER_INNER_LIP
 # Motions of (upper lid, lower lid, upper fold, lower fold) as shares of the lid gap, positive opens.
 _LID_MOTIONS = {
-    "eyeBlink": (-0.9, 0.1, -0.45, 0.05),
+    "eyeBlink": (-0.93, 0.1, -0.45, 0.05),
     "eyeLookDown": (-0.27, -0.23, -0.14, -0.08),
     "eyeLookUp": (0.12, 0.06, 0.08, 0.0),
-    "eyeSquint": (-0.12, 0.25, -0.1, 0.30),
+    "eyeSquint": (0.0, 0.08, 0.0, 0.30),
     "eyeWide": (0.22, -0.05, 0.18, 0.0),
 }
 SIDED = (

@@ -1,4 +1,4 @@
-"""Which dense vertices of the default model lie above and below an eye or the mouth, from the cage's loops and rings."""
+"""Which dense vertices of the default model lie above and below an eye or the mouth: from the cage's rings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Opening:
     """Dense vertex numbers about an eye or the mouth.
 
     upper, lower: skin and inside together, right to the corners; upper_edge, lower_edge: those of them on the lid
-    margin or the inner lip line; inside: pocket or bag without the edges.
+    margin or the inner lip line; inside: those on the pocket or bag, without the edges.
     """
 
     upper: np.ndarray
@@ -32,6 +32,12 @@ class Opening:
     def mirrored(self, mirror: np.ndarray) -> Opening:
         """The same on the other side; `mirror` (N,) of the dense vertices."""
         return Opening(**{field.name: mirror[getattr(self, field.name)] for field in fields(self)})
+
+    def among(self, vertices: np.ndarray) -> Opening:
+        """The same as places in the sorted list of `vertices` (n,), which holds all of them."""
+        return Opening(
+            **{field.name: np.searchsorted(vertices, getattr(self, field.name)) for field in fields(self)}
+        )
 
 
 def right_eye_opening(fine: Subdivision, faces: np.ndarray, rings: np.ndarray) -> Opening:

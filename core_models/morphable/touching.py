@@ -1,7 +1,7 @@
 """Lids rest on eyeballs, closed lids and lips on each other: the dense face kept from crossing itself (millimetres).
 
 The cage alone cannot do it: between its few vertices a lid cuts straight through the ball. Each shape is pushed out of
-the ball along the ball's radius; above and below an opening each half stays on its own side of the line where they meet.
+the ball along its radius; above and below an opening each half stays on its own side of the line where they meet.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from . import eyes
 from .expressions import GAZE_RADIANS
 from .parts import Opening
 
-_INSIDE_MM, _EDGE_MM, _SKIN_MM = 0.15, 0.35, 0.8
+_INSIDE_MM, _EDGE_MM, _SKIN_MM = 0.2, 0.45, 0.8
 """Clearance from the eyeball, wherever it looks, of the pockets' lining, the lid margins and the lids' skin."""
 _SOFT_MM = 0.07
 """Width over which a limit takes hold."""
-
-
 _FRONT_MM = 3.0
 """What lies deeper than this before the eyeball's centre is above or below the slit in no useful sense."""
 _MOVED_MM = 1e-3
+"""Expressions that move eyes and mouth less are left alone."""
 
 
 def settle(
@@ -35,23 +34,23 @@ def settle(
     `openings` and the eyeballs' `centres` (2, 3): right eye, left eye, then mouth. `companions`: expressions that are
     made to be added to another one, and which.
     """
-    *eyelids, mouth = openings
+    about = np.unique(np.concatenate([part for one in openings for part in (one.upper, one.lower)]))
+    *eyelids, mouth = (one.among(about) for one in openings)
 
     def settled(points: np.ndarray) -> np.ndarray:
         for eye, centre in zip(eyelids, centres, strict=True):
             points = settle_lids(points, eye, centre)
         return settle_lips(points, mouth)
 
-    about = np.unique(
-        np.concatenate([part for one in openings for part in (one.upper, one.lower, one.inside)])
-    )
-    rest = settled(mean)
-    offsets = expression.copy()
-    moved = np.flatnonzero(np.abs(expression[:, about]).max((1, 2)) > _MOVED_MM)
+    rest = settled(mean[about])
+    offsets = expression[:, about]
+    moved = np.flatnonzero(np.abs(offsets).max((1, 2)) > _MOVED_MM)
     for k in sorted(moved, key=lambda k: k in companions):
         start = rest + offsets[companions[k]] if k in companions else rest
-        offsets[k] = settled(start + expression[k]) - start
-    return rest, offsets
+        offsets[k] = settled(start + offsets[k]) - start
+    new_mean, new_expression = mean.copy(), expression.copy()
+    new_mean[about], new_expression[:, about] = rest, offsets
+    return new_mean, new_expression
 
 
 def settle_lids(points: np.ndarray, eye: Opening, centre: np.ndarray) -> np.ndarray:
@@ -93,7 +92,7 @@ def _outside_ball(arm: np.ndarray, eye: Opening) -> np.ndarray:
     clearance = np.full(len(arm), _SKIN_MM)
     clearance[eye.inside] = _INSIDE_MM
     clearance[np.concatenate([eye.upper_edge, eye.lower_edge])] = _EDGE_MM
-    about = np.unique(np.concatenate([eye.upper, eye.lower, eye.inside]))
+    about = np.unique(np.concatenate([eye.upper, eye.lower]))
     distance = np.linalg.norm(arm[about], axis=1)
     polar = np.arccos(np.clip(arm[about, 2] / distance, -1, 1))
     least = eyes.surface_radius(np.maximum(polar - GAZE_RADIANS, 0)) + clearance[about]
