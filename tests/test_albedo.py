@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from semblance.core_models.texture.albedo import ALBEDO_RANGE, divide_out, smooth_residual, smooth_shading
+from semblance.core_models.texture.albedo import (
+    ALBEDO_RANGE,
+    chroma_residual,
+    divide_out,
+    grey_residual,
+    shadow_tint,
+    smooth_shading,
+)
 from semblance.core_models.texture.atlas import build_atlas
 
 SKIN = np.float32([0.45, 0.28, 0.20])
@@ -22,7 +29,7 @@ def test_freckles_stay_skin_and_soft_shadows_become_light():
     shadow = 1 - 0.4 / (1 + np.exp(-(column - 64) / 12.0))[:, None]
     albedo, shading = SKIN * freckles, np.ones((len(row), 3)) * 0.8
     everywhere = np.ones(len(row))
-    residual = smooth_residual(atlas, albedo * shading * shadow, SKIN * shading, everywhere, everywhere)
+    residual = grey_residual(atlas, albedo * shading * shadow, SKIN * shading, everywhere)
     steps = np.abs(np.diff(np.log(atlas.image(residual[:, 0])), axis=1)).max()
     assert steps < 0.03
     inner = (column > 10) & (column < 118)
@@ -36,7 +43,7 @@ def test_residual_fades_where_nothing_is_seen():
     column = atlas.texels % 128
     photo, model = np.full((len(column), 3), 0.1), np.full((len(column), 3), 0.3)
     seen = (column < 40).astype(float)
-    residual = smooth_residual(atlas, photo, model, seen, seen)[:, 0]
+    residual = grey_residual(atlas, photo, model, seen)[:, 0]
     assert residual[column < 20].max() < 0.7
     assert residual[column > 100].min() > 0.98
 
@@ -71,5 +78,17 @@ def test_painted_lips_do_not_colour_the_light():
     lips = np.abs(atlas.texels // atlas.size - 64) < 10
     model = np.tile([0.4, 0.3, 0.2], (len(lips), 1)).astype(np.float32)
     photo = np.where(lips[:, None], model * [1.5, 0.5, 0.8], model).astype(np.float32)
-    residual = smooth_residual(atlas, photo, model, np.ones(len(lips)), (~lips).astype(float))
-    np.testing.assert_allclose(residual / residual.mean(1, keepdims=True), 1, atol=1e-3)
+    residual = chroma_residual(atlas, photo, model, (~lips).astype(float))
+    np.testing.assert_allclose(residual, 1, atol=1e-3)
+
+
+def test_shadows_take_the_colour_that_the_photo_gives_them():
+    level = np.exp(np.linspace(-1.5, 0.5, 4000))[:, None]
+    shading = level * np.float32([1.0, 0.95, 0.9])
+    reddened = SKIN * shading * np.minimum(level / 0.6, 1) ** np.float32([-0.3, 0.1, 0.2])
+    weights = np.ones(len(level))
+    tint = shadow_tint(reddened, SKIN * shading, shading, weights)
+    before, after = (np.ptp(np.log(reddened / (SKIN * light))[:, 0]) for light in (shading, shading * tint))
+    assert after < 0.25 * before
+    np.testing.assert_allclose(shadow_tint(SKIN * shading, SKIN * shading, shading, weights), 1, atol=1e-6)
+    assert np.isfinite(shadow_tint(reddened, SKIN * shading, shading, 0 * weights)).all()

@@ -20,9 +20,10 @@ def _bump(x: float, y: float, radius: float = 0.12) -> np.ndarray:
     return np.exp(-0.5 * squared / radius**2).astype(np.float32)
 
 
-def _find(delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray) -> np.ndarray:
-    everywhere = np.tile(expected, (len(delit), 1))
-    return find_gloss(ATLAS, delit, everywhere, ordinary, np.ones(len(delit), np.float32))
+def _find(delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray, light: float = 0.8) -> np.ndarray:
+    everywhere, shading = np.tile(expected, (len(delit), 1)), np.full((len(delit), 3), light)
+    appearance = np.minimum(delit * shading, 1)
+    return find_gloss(ATLAS, appearance, shading, everywhere, ordinary, np.ones(len(delit), np.float32))
 
 
 def test_a_shining_forehead_loses_its_shine():
@@ -51,6 +52,23 @@ def test_grey_hair_and_freckles_under_gloss_stay():
     factor = _find((freckles + 0.02).astype(np.float32), PALE, ordinary)
     inside = (row > 12) & (row < SIZE - 12) & (column > 12) & (column < SIZE - 12)
     assert factor[inside].std(0).max() < 0.02
+
+
+def test_gloss_of_another_colour_than_the_light_leaves_no_stain():
+    ordinary = 0.04 * _bump(0.5, 0.5)
+    delit = DARK + 1.5 * ordinary[:, None] * np.float32([0.75, 0.95, 1.3])
+    after = np.log(delit / _find(delit, DARK, ordinary) / DARK)
+    stain, before = (np.ptp(change, axis=1).max() for change in (after, np.log(delit / DARK)))
+    assert stain < 0.3 * before
+
+
+def test_burnt_out_skin_comes_back_in_its_colour():
+    ordinary = 0.04 * _bump(0.5, 0.5)
+    delit = PALE + 4 * ordinary[:, None]
+    factor = _find(delit, PALE, ordinary, light=2.5)
+    shown = np.minimum(2.5 * delit, 1) / 2.5
+    burnt = delit[:, 0] > 0.41
+    assert np.ptp(np.log(shown / factor / PALE)[burnt], axis=1).max() < 0.1
 
 
 def test_gloss_lies_where_the_lamp_is_mirrored():

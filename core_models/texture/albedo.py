@@ -23,6 +23,8 @@ side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), 
 to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
 _GREY_LIMIT, _CHROMA_LIMIT = 1.5, 0.8
 """Largest |log| of the residual's mean over the channels and of their departure from it."""
+_TINT_SUPPORT = 0.005
+"""Mean square log shading below which the photo's shadows say little about their colour."""
 _SUPPORT = 0.05
 """Weight of 'no residual' beside the seen texels: where nothing is seen the residual fades to 1."""
 ALBEDO_RANGE = (0.003, 0.97)
@@ -38,26 +40,54 @@ def smooth_shading(atlas: Atlas, shading: np.ndarray, where: np.ndarray) -> np.n
     return 0.5 * (smooth + floor + np.sqrt((smooth - floor) ** 2 + floor**2))
 
 
-def smooth_residual(
-    atlas: Atlas,
-    appearance: np.ndarray,
-    explained: np.ndarray,
-    grey_weights: np.ndarray,
-    chroma_weights: np.ndarray,
+def grey_residual(
+    atlas: Atlas, appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """The factor (M, 3) by which light differs from the fitted one, smooth over the texture.
+    """The factor (M, 1) by which the light's level differs from the fitted one, smooth over the texture.
 
     appearance (M, 3) and explained = model albedo × fitted shading (M, 3), both linear; weights (M,): where to
-    measure its mean over the channels, and where their departure from it.
+    measure.
     """
-    ratio = np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3))
-    grey = ratio.mean(1, keepdims=True)
-    smooth_grey = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), grey_weights, *GREY_RESIDUAL)
-    smooth_chroma = _smooth(
-        atlas, _limited(ratio - grey, 2 * _CHROMA_LIMIT), chroma_weights, *CHROMA_RESIDUAL
+    grey = _log_ratio(appearance, explained).mean(1, keepdims=True)
+    smooth = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), weights, *GREY_RESIDUAL)
+    return np.exp(atlas.gather(_limited(smooth, _GREY_LIMIT))).reshape(-1, 1)
+
+
+def chroma_residual(
+    atlas: Atlas, appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """The same (M, 3) of the light's colour."""
+    smooth = _smooth(
+        atlas, _limited(_chroma(appearance, explained), 2 * _CHROMA_LIMIT), weights, *CHROMA_RESIDUAL
     )
-    smooth = _limited(smooth_grey, _GREY_LIMIT) + _limited(smooth_chroma, _CHROMA_LIMIT)
-    return np.exp(atlas.gather(smooth))
+    return np.exp(atlas.gather(_limited(smooth, _CHROMA_LIMIT)))
+
+
+def shadow_tint(
+    appearance: np.ndarray, explained: np.ndarray, shading: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """The factor (M, 3) that colours shading (M, 3) where it is dark, as this photo does: light that enters skin comes
+    out of shadows red, and a camera's contrast saturates them.
+
+    appearance, explained as above; weights (M,).
+    """
+    level = np.log(shading.mean(1))
+    total = max(float(weights.sum()), 1e-6)
+    dark = np.minimum(level - np.average(level, weights=weights), 0) if total > 1 else np.zeros_like(level)
+    chroma = _limited(_chroma(appearance, explained), _CHROMA_LIMIT)
+    lit = weights * (dark == 0)
+    usual = (lit @ chroma) / max(float(lit.sum()), 1e-6)
+    slope = (weights * dark) @ (chroma - usual) / (weights @ dark**2 + _TINT_SUPPORT * total)
+    return np.exp(dark[:, None] * slope)
+
+
+def _log_ratio(appearance: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(appearance, 1e-3) / np.maximum(explained, 1e-3))
+
+
+def _chroma(appearance: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    ratio = _log_ratio(appearance, explained)
+    return ratio - ratio.mean(1, keepdims=True)
 
 
 def _limited(values: np.ndarray, limit: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The skin's gloss, told from its colour: skin is coloured, what its surface mirrors is not (Shafer 1985).
 
-Division by diffuse light leaves k · albedo + s with a white s ≥ 0. What a skin of ordinary gloss would mirror of the
+Division by diffuse light leaves k · albedo + s · colour, s ≥ 0, the colour about white and the same all over: cameras
+make skin redder than its light is. What a skin of ordinary gloss would mirror of the
 light found, from where it stands, says where s may lie and about how strong it is; each texel's colour does the rest.
 Hair is washed out too, so nothing is taken for gloss that the light does not put there.
 """
@@ -29,6 +30,11 @@ _MOST, _MOST_SHARE = 5.0, 0.75
 """Largest s, as a multiple of ordinary gloss, and as a share of the texel's darkest channel."""
 _HAIR = (0.3, 0.8)
 """Multiples k of the skin's albedo between which a texel passes from hair or nostril, which keeps all, to skin."""
+_PASSES = 3
+_COLOUR_PRIOR, _EFFECTIVE_SAMPLES = 0.3, 160.0
+"""σ of the mirrored light's colour about the diffuse light's, and independent samples of it on a face."""
+_BURNT, _LEAST_PRECISION = (0.85, 0.97), 0.02
+"""Linear levels of a photo between which a channel stops telling anything; the share of its say that it keeps."""
 _SOFT = 0.002
 """Of the texture's side: half a millimetre."""
 
@@ -56,32 +62,59 @@ def gloss_transport(
 
 
 def find_gloss(
-    atlas: Atlas, delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray, where: np.ndarray
+    atlas: Atlas,
+    appearance: np.ndarray,
+    shading: np.ndarray,
+    expected: np.ndarray,
+    ordinary: np.ndarray,
+    where: np.ndarray,
 ) -> np.ndarray:
-    """The factor (M, 3) ≥ 1 by which gloss brightens each channel of delit (M, 3) = appearance ÷ diffuse shading.
+    """The factor (M, 3) by which gloss brightens each channel of what the photo shows; what is burnt out comes back to
+    the expected colour.
 
-    expected (M, 3): albedo; ordinary (M,): what ordinary skin mirrors in this light, relative to white's diffuse
-    reflection; where (M,) 0…1: on skin.
+    appearance, diffuse shading, expected albedo (M, 3), linear; ordinary (M,): what ordinary skin mirrors in this
+    light, relative to white's diffuse reflection; where (M,) 0…1: on skin.
     """
-    smooth = _blurred(atlas, delit)
-    white = _white_part(smooth, expected, ordinary) * where
-    return smooth / (
-        smooth - np.minimum(_blurred(atlas, white[:, None]), _MOST_SHARE * smooth.min(1)[:, None])
-    )
+    smooth = _blurred(atlas, appearance / shading)
+    burnt = smoothstep(_blurred(atlas, appearance), *_BURNT) * where[:, None]
+    precision = (1 - burnt + _LEAST_PRECISION) / _deviation(smooth) ** 2
+    colour = np.ones(3)
+    for _ in range(_PASSES):
+        skin, mirrored = _split(smooth, expected, ordinary, precision, colour)
+        mirrored = mirrored * where
+        colour = _mirrored_colour(smooth - skin[:, None] * expected, mirrored, precision * where[:, None])
+    gloss = np.minimum(_blurred(atlas, mirrored[:, None]) * colour, _MOST_SHARE * smooth)
+    return smooth / ((1 - burnt) * (smooth - gloss) + burnt * skin[:, None] * expected)
 
 
-def _white_part(delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray) -> np.ndarray:
-    """s (M,) ≥ 0 of delit ≈ k · expected + s (M, 3), the most probable."""
-    weight = 1 / (COLOUR_SIGMA * delit + _LEAST_COLOUR_SIGMA) ** 2
+def _split(
+    delit: np.ndarray, expected: np.ndarray, ordinary: np.ndarray, precision: np.ndarray, colour: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The most probable k (M,) and s (M,) ≥ 0 of delit ≈ k · expected + s · colour, (M, 3) and (3,), precision 1/σ²."""
     doubt = 1 / (_DOUBT * ordinary + _LEAST_DOUBT) ** 2
-    kk = (weight * expected**2).sum(1) + 1 / BRIGHTNESS_SIGMA**2
-    ks = (weight * expected).sum(1)
-    ss = weight.sum(1) + doubt
-    k_pull = (weight * expected * delit).sum(1) + 1 / BRIGHTNESS_SIGMA**2
-    s_pull = (weight * delit).sum(1) + doubt * ordinary
+    kk = (precision * expected**2).sum(1) + 1 / BRIGHTNESS_SIGMA**2
+    ks = (precision * expected) @ colour
+    ss = precision @ colour**2 + doubt
+    k_pull = (precision * expected * delit).sum(1) + 1 / BRIGHTNESS_SIGMA**2
+    s_pull = (precision * delit) @ colour + doubt * ordinary
     determinant = kk * ss - ks**2
-    white = np.clip((s_pull * kk - k_pull * ks) / determinant, 0, _MOST * ordinary)
-    return white * smoothstep((k_pull * ss - s_pull * ks) / determinant, *_HAIR)
+    skin = (k_pull * ss - s_pull * ks) / determinant
+    mirrored = np.clip((s_pull * kk - k_pull * ks) / determinant, 0, _MOST * ordinary)
+    return skin, mirrored * smoothstep(skin, *_HAIR)
+
+
+def _mirrored_colour(rest: np.ndarray, mirrored: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Colour (3,) about 1 of what is mirrored, from rest (M, 3) ≈ mirrored (M,) · colour, precision (M, 3)."""
+    share = _EFFECTIVE_SAMPLES / len(mirrored)
+    prior = 1 / _COLOUR_PRIOR**2
+    pull = prior + share * (precision * rest).T @ mirrored
+    colour = pull / (prior + share * precision.T @ mirrored**2)
+    return colour / colour.mean()
+
+
+def _deviation(delit: np.ndarray) -> np.ndarray:
+    """σ (M, 3) of delit about its model."""
+    return COLOUR_SIGMA * delit + _LEAST_COLOUR_SIGMA
 
 
 def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ _WINDOW, _GAPS = 0.042, 0.05
 """Of the texture's side: a place is as rough as the median over a square of the first (11 mm), so that edges and
 wrinkles count nothing; smooth strips narrower than the second between rough ones are hair too."""
 _ROUGHNESS = (2.0, 3.2)
-"""Contrast in units of the face's smoother part between which skin passes to hair."""
+"""Contrast in units of the face's smoother part, above the beard where that is seen, between which skin passes to
+hair."""
 _SMOOTH_SHARE = 0.35
 _LEAST_CONTRAST, _MOST_CONTRAST = 0.008, 0.5
 """Of the logarithm."""
@@ -33,7 +34,8 @@ def find_hair(atlas: Atlas, appearance: np.ndarray, skin: np.ndarray, zone: np.n
     if not sure.any():
         return np.zeros(len(skin), np.float32)
     contrast = _contrast(atlas, np.log(np.maximum(appearance.mean(1), 0) + _BLACK), skin) + _LEAST_CONTRAST
-    typical = np.quantile(contrast[sure], _SMOOTH_SHARE)
+    above = contrast[sure & ~zone]
+    typical = np.quantile(above if len(above) > len(contrast[sure]) / 8 else contrast[sure], _SMOOTH_SHARE)
     rough = atlas.image(
         (smoothstep(np.log(contrast / typical), *np.log(_ROUGHNESS)) * sure * zone).astype(np.float32)
     )
@@ -55,12 +57,18 @@ def beard_zone(atlas: Atlas, lips: np.ndarray, brows: np.ndarray) -> np.ndarray:
 
 def _contrast(atlas: Atlas, level: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """(M,) usual departure of level (M,) from its surroundings on skin (M,)."""
-    columns = np.stack([level * skin, skin], axis=1).astype(np.float32)
-    sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), _FINE * atlas.size))
-    fine = np.abs(level - sums[:, 0] / np.maximum(sums[:, 1], 1e-3)) * (skin > 0.5)
-    coded = np.round(np.minimum(fine / _MOST_CONTRAST, 1) * 255).astype(np.uint8)
+    fine = np.abs(level - _average(atlas, level, skin, _FINE))
+    fine = np.where(skin > 0.5, fine, _average(atlas, fine, skin, _WINDOW / 3))
+    coded = np.round(np.clip(fine / _MOST_CONTRAST, 0, 1) * 255).astype(np.uint8)
     median = cv2.medianBlur(atlas.image(coded), _odd(atlas, _WINDOW))
     return atlas.gather(median) * np.float32(_MOST_CONTRAST / 255)
+
+
+def _average(atlas: Atlas, values: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
+    """(M,) mean of values (M,) by weights (M,) under a Gaussian of `sigma` texture sides."""
+    columns = np.stack([values * weights, weights], axis=1).astype(np.float32)
+    sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), sigma * atlas.size))
+    return sums[:, 0] / np.maximum(sums[:, 1], 1e-3)
 
 
 def _odd(atlas: Atlas, width: float) -> int:

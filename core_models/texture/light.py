@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from .albedo import smooth_residual, smooth_shading
+from .albedo import chroma_residual, grey_residual, shadow_tint, smooth_shading
 from .atlas import Atlas
 from .chroma import chroma_of_light
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
@@ -80,7 +80,7 @@ def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
     directions = sphere_directions(n_directions)
     open_to = visibility(mesh.vertices, mesh.normals, mesh.faces, directions.towards)
     transport = diffuse_transport(mesh.normals, open_to, directions)
-    skin, lips = sight.seen * sight.where("skin"), sight.seen * sight.where("lips")
+    skin = sight.seen * sight.where("skin")
     beard = beard_zone(atlas, sight.where("lips"), sight.where("brows"))
     skin = skin * (1 - find_hair(atlas, appearance, skin, beard))
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
@@ -91,11 +91,9 @@ def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
     shading = _shade(sight, environment, transport, appearance / prior, skin)
     mirrored = gloss_transport(mesh.vertices, mesh.normals, open_to, directions) @ environment.radiance
     ordinary = (atlas.weights @ mirrored).mean(1) / shading.mean(1)
-    gloss = find_gloss(atlas, appearance / shading, prior, ordinary, skin)
-    likely = skin * skin_likeness(appearance / gloss, prior * shading, skin)
-    residual = gloss * smooth_residual(atlas, appearance / gloss, prior * shading, likely + lips, likely)
-    coloured = sight.seen * sight.where("skin", "brows")
-    residual *= chroma_of_light(atlas, appearance / (shading * residual), prior, coloured)
+    gloss = find_gloss(atlas, appearance, shading, prior, ordinary, skin)
+    residual = gloss * _residual(sight, appearance / gloss, prior, shading, skin)
+    residual *= chroma_of_light(atlas, appearance / (shading * residual), prior, skin)
     residual[head_texels(atlas, mesh)] = 1.0
     shading = sew_head(atlas, mesh, shading * residual)
     return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
@@ -115,6 +113,17 @@ def _shade(
     likely = skin_likeness(lit, surround + lamps, skin)
     arriving = find_shadows(sight.atlas, lit, surround, lamps, unhidden, skin * likely)
     return np.maximum(surround + unhidden * arriving, 1e-3)
+
+
+def _residual(
+    sight: Sight, matt: np.ndarray, prior: np.ndarray, shading: np.ndarray, skin: np.ndarray
+) -> np.ndarray:
+    """The smooth factor (M, 3) on shading that brings prior · shading near to the matt appearance, all (M, 3)."""
+    likely = skin * skin_likeness(matt, prior * shading, skin)
+    lips = sight.seen * sight.where("lips")
+    factor = grey_residual(sight.atlas, matt, prior * shading, likely + lips)
+    factor = factor * shadow_tint(matt, prior * shading * factor, shading * factor, likely)
+    return factor * chroma_residual(sight.atlas, matt, prior * shading * factor, likely)
 
 
 @dataclass(frozen=True)
