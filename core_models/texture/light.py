@@ -27,7 +27,7 @@ _CELL = 4
 _LEAST_SEEN = 0.5
 _SCLERA_LUMINANCE = 0.3
 """Linear; the model's eyes are brighter than that on the sclera only."""
-_LEAST_EYE_SHADING = 0.5
+_LEAST_EYE_SHADING = 0.8
 """Relative to the skin's mean: fitted lids shade the eye more often than it is dark."""
 _CLIPPED, _COOLEST_SHARE = 0.85, 0.03
 """Linear, from which on a channel may have been cut off; the part of the skin that counts as its least coloured."""

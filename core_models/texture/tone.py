@@ -22,9 +22,8 @@ WARMTH_SIGMA, TINT_SIGMA = 0.25, 0.12
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
 BLOOD = (-0.03, 0.15)
 """Mean and σ of the skin's optical density of blood beyond the curve's, and of what cameras add to its saturation."""
-SCLERA_LINEAR = np.array([0.56, 0.46, 0.41])
-"""What the whites of the eyes show of the light that the model lets through to them: between rendered eyes (0.42 in
-luminance) and portraits (0.58), whose cameras brighten what is bright."""
+SCLERA_LINEAR = np.array([0.49, 0.41, 0.36])
+"""What the whites of the eyes show of the light that the model lets through to them: lashes take some."""
 SCLERA_SIGMA = 0.3
 """σ of the logarithm of a well-resolved sclera's level, where neither shade nor glare changes it."""
 SHADED_SHARE, SHADED_RANGE = 0.2, 2.5
