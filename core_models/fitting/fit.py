@@ -24,7 +24,7 @@ from .priors import (
     expression_rates,
     identity_precision,
 )
-from .solver import Basis, Observation, State, gauss_newton, project
+from .solver import Basis, Evidence, Observation, State, gauss_newton, project
 
 _N_FACE = RIGHT_IRIS
 """Landmarks before this one are on the face, the others on the irises."""
@@ -134,8 +134,30 @@ def pose_mean(
     return replace(fit, identity=zeros[0], expression=zeros[1])
 
 
+def refine_person(
+    model: MorphableModel,
+    sightings: Sequence[Sighting],
+    fits: Sequence[Fit],
+    evidence: Sequence[Evidence],
+    settings: FitSettings,
+) -> list[Fit]:
+    """Go on from fits of one person's photos with more evidence, one a photo. Raises FitError."""
+    states = [state_of(fit) for fit in fits]
+    return _fit(model, _basis(model, settings.prior), sightings, settings, states, evidence)
+
+
+def state_of(fit: Fit) -> State:
+    """The unknowns of a fit."""
+    return State(fit.rotation, fit.translation, math.log(fit.K[0, 0]), fit.identity, fit.expression)
+
+
 def _fit(
-    model: MorphableModel, basis: Basis, sightings: Sequence[Sighting], settings: FitSettings
+    model: MorphableModel,
+    basis: Basis,
+    sightings: Sequence[Sighting],
+    settings: FitSettings,
+    states: Sequence[State] | None = None,
+    evidence: Sequence[Evidence] = (),
 ) -> list[Fit]:
     ids = model.landmark_ids.cpu().numpy()
     points = [_checked(sighting.landmarks) for sighting in sightings]
@@ -143,9 +165,10 @@ def _fit(
         _start(basis, ids, pixels[ids], sighting.image_size, sighting.focal_px, settings)
         for pixels, sighting in zip(points, sightings, strict=True)
     ]
-    observations, states = [seen for seen, _ in starts], [state for _, state in starts]
+    observations = [seen for seen, _ in starts]
+    states = states or [state for _, state in starts]
     try:
-        states = gauss_newton(basis, observations, states, settings.iterations, settings.tolerance)
+        states = gauss_newton(basis, observations, states, settings.iterations, settings.tolerance, evidence)
     except (np.linalg.LinAlgError, OverflowError) as error:
         raise FitError("No face could be fitted to the landmarks.", _HINT) from error
     return [

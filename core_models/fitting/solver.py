@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -17,14 +18,16 @@ from scipy.linalg import cho_factor, cho_solve
 
 from .noise import LandmarkNoise
 
-_N_CAMERA = 7
+N_CAMERA = 7
 """Unknowns before the coefficients: rotation 3, shift 2, log scale, log focal length."""
 _SCALE, _FOCAL = 5, 6
+_LONGEST_STEP = 0.6
+"""Of any unknown, where more than landmarks is fitted."""
 
 
 @dataclass(frozen=True)
-class Basis:
-    """A model at its landmarks, and what is known of its coefficients beforehand (`priors`)."""
+class LinearPoints:
+    """Places on a face, or directions, that follow the coefficients linearly; model space."""
 
     mean: np.ndarray
     """(L,3) dm"""
@@ -32,6 +35,16 @@ class Basis:
     """(L,3,Ki)"""
     expression: np.ndarray
     """(L,3,Ke)"""
+
+    def at(self, state: State) -> np.ndarray:
+        """(L,3)."""
+        return self.mean + self.identity @ state.identity + self.expression @ state.expression
+
+
+@dataclass(frozen=True)
+class Basis(LinearPoints):
+    """A model at its landmarks, and what is known of its coefficients beforehand (`priors`)."""
+
     identity_precision: np.ndarray
     """(Ki,Ki)"""
     expression_precision: np.ndarray
@@ -63,10 +76,18 @@ class Observation:
     log_focal_sigma: float
 
 
-def project(basis: Basis, state: State, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels (L,2), and the landmarks turned to the camera before (L,3) and after (L,3) the translation."""
-    shape = basis.mean + basis.identity @ state.identity + basis.expression @ state.expression
-    turned = shape @ state.rotation.T
+class Evidence(Protocol):
+    """What a photo says beyond its landmarks."""
+
+    def equations(self, state: State) -> tuple[np.ndarray, np.ndarray]:
+        """Hessian (P,P) and negative gradient (P,) of its negative log likelihood over a photo's unknowns."""
+
+
+def project(
+    points: LinearPoints, state: State, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels (L,2), and the points turned to the camera before (L,3) and after (L,3) the translation."""
+    turned = points.at(state) @ state.rotation.T
     seen = turned + state.translation
     return centre + math.exp(state.log_focal) * seen[:, :2] * (1, -1) / -seen[:, 2:], turned, seen
 
@@ -77,19 +98,26 @@ def gauss_newton(
     states: Sequence[State],
     iterations: int,
     tolerance: float,
+    evidence: Sequence[Evidence] = (),
 ) -> list[State]:
     """Maximise the posterior of photos of one person, from states with one identity on.
 
-    Ends after `iterations`, or when no unknown changes by more than `tolerance`.
+    Ends after `iterations`, or when no unknown changes by more than `tolerance`. `evidence`: none, or one a photo.
     """
     states = list(states)
+    places = _places(basis, len(states))
     for _ in range(iterations):
         linear = [_linearise(basis, seen, state) for seen, state in zip(observations, states, strict=True)]
         for seen, (residuals, _) in zip(observations, linear, strict=True):
             seen.noise.reweight(seen.noise.outlier_weights(residuals))
         normal, gradient = _joint_equations(basis, observations, states, linear)
+        for more, state, place in zip(evidence, states, places, strict=False):
+            own_normal, own_gradient = more.equations(state)
+            normal[np.ix_(place, place)] += own_normal
+            gradient[place] += own_gradient
         step = _boxed_step(normal, gradient, np.concatenate([state.expression for state in states]))
-        places = _places(basis, len(states))
+        if evidence:  # pictures are linear over short ways only
+            step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
         states = [_moved(state, step[place]) for state, place in zip(states, places, strict=True)]
         if np.abs(step).max() < tolerance:
             break
@@ -99,11 +127,11 @@ def gauss_newton(
 def _places(basis: Basis, n_photos: int) -> list[np.ndarray]:
     """Where each photo's unknowns (camera, identity, expression) are among all: identity, cameras, expressions."""
     n_identity, n_expression = len(basis.identity_precision), len(basis.expression_rates)
-    first_expression = n_identity + n_photos * _N_CAMERA
+    first_expression = n_identity + n_photos * N_CAMERA
     return [
         np.concatenate(
             [
-                n_identity + photo * _N_CAMERA + np.arange(_N_CAMERA),
+                n_identity + photo * N_CAMERA + np.arange(N_CAMERA),
                 np.arange(n_identity),
                 first_expression + photo * n_expression + np.arange(n_expression),
             ]
@@ -133,12 +161,18 @@ def _joint_equations(
 
 
 def _linearise(basis: Basis, observation: Observation, state: State) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals (L,2) and Jacobian (L,2,P) of the projection.
+    """Residuals (L,2) and Jacobian (L,2,P) of the landmarks' projection, in dm at the face."""
+    pixels, jacobian = pixel_jacobian(basis, state, observation.centre)
+    return (observation.pixels - pixels) / observation.scale, jacobian / observation.scale
+
+
+def pixel_jacobian(points: LinearPoints, state: State, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (L,2) of points on the face, and their derivatives (L,2,P).
 
     Unknowns: rotation vector (applied from the left), shift in x and y, log scale at a fixed focal length,
     log focal length at a fixed scale (so: perspective alone), identity, expression.
     """
-    pixels, turned, seen = project(basis, state, observation.centre)
+    pixels, turned, seen = project(points, state, centre)
     inverse_depth = -1.0 / seen[:, 2]
     camera = np.zeros((len(seen), 2, 3))  # d pixels / d camera point
     camera[:, 0, 0] = inverse_depth
@@ -152,11 +186,11 @@ def _linearise(basis: Basis, observation: Observation, state: State) -> tuple[np
         camera @ spin,
         camera[:, :, :2],
         nearer,
-        (pixels - observation.centre)[:, :, None] - nearer,
-        in_model @ basis.identity,
-        in_model @ basis.expression,
+        (pixels - centre)[:, :, None] - nearer,
+        in_model @ points.identity,
+        in_model @ points.expression,
     ]
-    return (observation.pixels - pixels) / observation.scale, np.concatenate(blocks, 2) / observation.scale
+    return pixels, np.concatenate(blocks, 2)
 
 
 def _normal_equations(
@@ -169,7 +203,7 @@ def _normal_equations(
     precision = observation.log_focal_sigma**-2
     normal[_FOCAL, _FOCAL] += precision
     gradient[_FOCAL] -= precision * (state.log_focal - observation.log_focal)
-    expression = slice(_N_CAMERA + len(state.identity), None)
+    expression = slice(N_CAMERA + len(state.identity), None)
     normal[expression, expression] += basis.expression_precision
     gradient[expression] -= basis.expression_precision @ state.expression + basis.expression_rates
     return normal, gradient
@@ -192,7 +226,7 @@ def _boxed_step(normal: np.ndarray, gradient: np.ndarray, expression: np.ndarray
 def _moved(state: State, step: np.ndarray) -> State:
     n_identity = len(state.identity)
     shift = state.translation + np.array([step[3], step[4], 0.0])
-    coefficients = step[_N_CAMERA:]
+    coefficients = step[N_CAMERA:]
     return State(
         cv2.Rodrigues(step[:3])[0] @ state.rotation,
         shift * (1.0, 1.0, math.exp(step[_FOCAL] - step[_SCALE])),
