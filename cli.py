@@ -10,9 +10,9 @@ from pathlib import Path
 from .core_models.reconstruction import SemblanceError
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
-QUALITIES = ("draft", "standard")
+QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-_QUALITY_HELP = "draft: faster, with textures of at most 512 pixels"
+_QUALITY_HELP = "draft: faster, with textures of at most 512 pixels; best: shape from the photo's shading too"
 _DEVICE_HELP = "what to compute on; this version computes on the CPU alone"
 
 

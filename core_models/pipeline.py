@@ -19,7 +19,9 @@ from .faces.mask import face_mask
 from .faces.person import PersonMap
 from .faces.relief import Relief
 from .fitting.fit import Fit, Sighting, fit_person
+from .fitting.photometric import refine
 from .fitting.same_person import odd_photos
+from .fitting.samples import SurfaceSamples, sample_surface
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
@@ -41,7 +43,9 @@ GREY_WARNING = "The photo is black and white: the colour of the skin is a guess.
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
 
-_STAGES = {"photo": 0.0, "faces": 0.05, "shape": 0.2, "mask": 0.25, "texture": 0.35, "result": 0.95}
+_STAGES = {
+    "photo": 0.0, "faces": 0.05, "shape": 0.2, "mask": 0.25, "shading": 0.35, "texture": 0.45, "result": 0.95,
+}  # fmt: skip
 """Fraction of a photo's time before each stage."""
 
 
@@ -58,7 +62,7 @@ class Options:
     size: int = 1024
     """UV texture size, pixels; a draft has at most `DRAFT_SIZE`."""
     quality: str = "standard"
-    """draft or standard."""
+    """draft, standard or best."""
     face: int | None = None
     """The n-th largest face, from 1; the largest when None."""
     all_faces: bool = False
@@ -94,10 +98,16 @@ class Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """One of `_STAGES`, around the work."""
-        self.progress(name, self.first + self.share * _STAGES[name])
+        self.tell(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 4)
+
+    def tell(self, name: str, done: float = 0.0) -> None:
+        """Report that the stage `name` is `done`, 0…1."""
+        later = [start for start in _STAGES.values() if start > _STAGES[name]]
+        length = min(later, default=1.0) - _STAGES[name]
+        self.progress(name, self.first + self.share * (_STAGES[name] + done * length))
 
 
 class Pipeline:
@@ -107,6 +117,7 @@ class Pipeline:
         """Load what every photo needs; takes about two seconds."""
         self.model = load_default_model()
         self._finder = FaceFinder()
+        self._samples: SurfaceSamples | None = None
 
     def close(self) -> None:
         """Free the networks."""
@@ -133,10 +144,17 @@ class Pipeline:
         results = []
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            result = reconstruct([self._shot(photo, face), *more], self.model, options, one)
+            shots = [self._shot(photo, face), *more]
+            result = reconstruct(shots, self.model, options, one, self._surface_samples(options))
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
+
+    def _surface_samples(self, options: Options) -> SurfaceSamples | None:
+        """What the shading is compared at; None where the landmarks have to do."""
+        if options.quality == "best" and self._samples is None:
+            self._samples = sample_surface(self.model)
+        return self._samples if options.quality == "best" else None
 
     def _largest_face(self, photo: Photo) -> Shot:
         return self._shot(photo, self._finder.find(photo)[0])
@@ -146,19 +164,33 @@ class Pipeline:
 
 
 def reconstruct(
-    shots: Sequence[Shot], model: MorphableModel, options: Options, clock: Clock
+    shots: Sequence[Shot],
+    model: MorphableModel,
+    options: Options,
+    clock: Clock,
+    samples: SurfaceSamples | None = None,
 ) -> Reconstruction:
-    """One person's face, in one photo or several → its reconstruction, as the first photo shows it."""
-    first = shots[0]
+    """One person's face, in one photo or several → its reconstruction, as the first photo shows it.
+
+    With `samples`, shading refines the shape that the landmarks gave.
+    """
+    first, sightings = shots[0], [shot.sighting for shot in shots]
     with clock.stage("shape"):
-        fits = fit_person(model, [shot.sighting for shot in shots])
-        vertices, neutral = model_vertices(model, fits[0])
+        fits = fit_person(model, sightings)
         in_camera = [posed_vertices(model, fit) for fit in fits]
     with clock.stage("mask"):
         masks = [
             face_mask(shot.photo, shot.face.landmarks, Relief(posed, model.faces.numpy(), fit.K), shot.person)
             for shot, fit, posed in zip(shots, fits, in_camera, strict=True)
         ]
+    if samples is not None:
+        with clock.stage("shading"):
+            photos = [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)]
+            fits = refine(
+                model, samples, photos, sightings, fits, tick=lambda done: clock.tell("shading", done)
+            )
+            in_camera = [posed_vertices(model, fit) for fit in fits]
+    vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("texture"):
         texture = bake_shots(shots, masks, model, fits, in_camera, options)
     with clock.stage("result"):

@@ -161,6 +161,7 @@ class ShadingEvidence:
         seen, _, used, trust = self._read(len(self._settings.blurs) - 1, pixels)
         if not len(used):
             return 0.0
+        self._outliers[:] = 1.0
         for _ in range(2):
             factor = self._settle_light(seen, normals, used, trust)
         residuals, _, _ = self._skin.compare(seen, normals, used)

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..geometry.mesh import vertex_normals
 from ..morphable.model import MorphableModel
-from ..texture.lighting_fit import log_slopes
+from ..texture.posed import log_slopes
 from .solver import LinearPoints, State
 
 SPACING = 0.035
