@@ -139,7 +139,7 @@ class Pipeline:
             photo = load_photo(path)
         with clock.stage("faces"):
             found = self._finder.find(photo)
-            more = [self._largest_face(load_photo(other)) for other in options.more_photos]
+            more = [self.largest_face(other) for other in options.more_photos]
         faces = choose_faces(found, options, photo.path)
         results = []
         for done, face in enumerate(faces):
@@ -156,7 +156,9 @@ class Pipeline:
             self._samples = sample_surface(self.model)
         return self._samples if options.quality == "best" else None
 
-    def _largest_face(self, photo: Photo) -> Shot:
+    def largest_face(self, path: str | os.PathLike[str]) -> Shot:
+        """A photo and the largest face in it. Raises PhotoError."""
+        photo = load_photo(path)
         return self._shot(photo, self._finder.find(photo)[0])
 
     def _shot(self, photo: Photo, face: Face) -> Shot:
@@ -174,22 +176,9 @@ def reconstruct(
 
     With `samples`, shading refines the shape that the landmarks gave.
     """
-    first, sightings = shots[0], [shot.sighting for shot in shots]
-    with clock.stage("shape"):
-        fits = fit_person(model, sightings)
-        in_camera = [posed_vertices(model, fit) for fit in fits]
-    with clock.stage("mask"):
-        masks = [
-            face_mask(shot.photo, shot.face.landmarks, Relief(posed, model.faces.numpy(), fit.K), shot.person)
-            for shot, fit, posed in zip(shots, fits, in_camera, strict=True)
-        ]
-    if samples is not None:
-        with clock.stage("shading"):
-            photos = [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)]
-            fits = refine(
-                model, samples, photos, sightings, fits, tick=lambda done: clock.tell("shading", done)
-            )
-            in_camera = [posed_vertices(model, fit) for fit in fits]
+    first = shots[0]
+    fits, masks = fit_shots(shots, model, clock, samples)
+    in_camera = [posed_vertices(model, fit) for fit in fits]
     vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("texture"):
         texture = bake_shots(shots, masks, model, fits, in_camera, options)
@@ -200,6 +189,28 @@ def reconstruct(
         )
     result.report["stage_seconds"] = clock.seconds
     return result
+
+
+def fit_shots(
+    shots: Sequence[Shot], model: MorphableModel, clock: Clock, samples: SurfaceSamples | None = None
+) -> tuple[list[Fit], list[np.ndarray]]:
+    """Each photo's fit, and its mask (H, W) of the face, 0…1. Arguments as in `reconstruct`."""
+    sightings = [shot.sighting for shot in shots]
+    with clock.stage("shape"):
+        fits = fit_person(model, sightings)
+        reliefs = [Relief(posed_vertices(model, fit), model.faces.numpy(), fit.K) for fit in fits]
+    with clock.stage("mask"):
+        masks = [
+            face_mask(shot.photo, shot.face.landmarks, relief, shot.person)
+            for shot, relief in zip(shots, reliefs, strict=True)
+        ]
+    if samples is not None:
+        with clock.stage("shading"):
+            photos = [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)]
+            fits = refine(
+                model, samples, photos, sightings, fits, tick=lambda done: clock.tell("shading", done)
+            )
+    return fits, masks
 
 
 def bake_shots(

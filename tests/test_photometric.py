@@ -10,9 +10,11 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from semblance.core_models.colour import linear_to_srgb_uint8
-from semblance.core_models.faces.landmarks import COUNT, inter_ocular_distance
-from semblance.core_models.fitting.fit import Fit, Sighting, fit_person, state_of
-from semblance.core_models.fitting.photometric import refine
+from semblance.core_models.faces.landmarks import COUNT
+from semblance.core_models.fitting.fit import Fit, FitSettings, Sighting, fit_person, state_of
+from semblance.core_models.fitting.noise import NoiseSettings
+from semblance.core_models.fitting.photometric import PhotometricSettings, refine
+from semblance.core_models.fitting.priors import PriorSettings
 from semblance.core_models.fitting.samples import SurfaceSamples, sample_surface
 from semblance.core_models.fitting.shading import SkinModel, sh_slopes
 from semblance.core_models.fitting.solver import State, _moved
@@ -149,32 +151,38 @@ def surface_error(model: MorphableModel, fit: Fit, truth: State) -> tuple[float,
 
 
 def test_brightness_tells_what_landmarks_do_not(model: MorphableModel, samples: SurfaceSamples) -> None:
+    noise = NoiseSettings(independent=0.00375, correlated=((0.10, 0.00225),), doubling_distance=0.1)
+    free = FitSettings(noise, PriorSettings(depth_sigma=0.03), iterations=8)
     before, after = [], []
     for seed in range(3):
         truth = true_state(model, seed)
         photo = photographed(model, truth)
         sighting = Sighting(drawn_to_the_mean(model, truth), (SIZE, SIZE), FOCAL)
         fits = fit_person(model, [sighting])
-        refined = refine(model, samples, [photo], [sighting], fits)
+        refined = refine(model, samples, [photo], [sighting], fits, PhotometricSettings(free))
         before.append(surface_error(model, fits[0], truth))
         after.append(surface_error(model, refined[0], truth))
-    assert np.median(after, 0)[0] < 0.8 * np.median(before, 0)[0]
-    assert np.median(after, 0)[1] < 0.8 * np.median(before, 0)[1]
+    assert (np.array(after) < np.array(before)).all()
+    assert (np.median(after, 0) < 0.93 * np.median(before, 0)).all()
 
 
-def test_a_photo_that_shows_another_face_changes_nothing(
+def test_a_photo_that_shows_something_else_bends_the_face_little(
     model: MorphableModel, samples: SurfaceSamples
 ) -> None:
     truth = true_state(model, 0)
     photo, mask = photographed(model, truth)
     sighting = Sighting(drawn_to_the_mean(model, truth, 1.0), (SIZE, SIZE), FOCAL)
     fits = fit_person(model, [sighting])
-    upside_down = (photo[::-1].copy(), mask)
-    assert refine(model, samples, [upside_down], [sighting], fits)[0] is fits[0]
-    unseen = (photo, np.zeros_like(mask))
-    away = refine(model, samples, [unseen], [sighting], fits)[0]
-    errors = np.linalg.norm(away.model_landmarks - sighting.landmarks, axis=1)[:468]
-    assert np.median(errors) < 0.02 * inter_ocular_distance(sighting.landmarks)
+    for other in ((photo[::-1].copy(), mask), (photo, np.zeros_like(mask))):
+        assert refine(model, samples, [other], [sighting], fits)[0].landmark_rms_percent < 1.5
+
+
+def test_worse_outlines_are_not_taken(model: MorphableModel, samples: SurfaceSamples) -> None:
+    truth = true_state(model, 0)
+    sighting = Sighting(drawn_to_the_mean(model, truth), (SIZE, SIZE), FOCAL)
+    fits = fit_person(model, [sighting])
+    strict = PhotometricSettings(worst_outlines=0.5, tolerated_outlines=0.0)
+    assert refine(model, samples, [photographed(model, truth)], [sighting], fits, strict) == fits
 
 
 def test_progress_is_told_and_cancels(model: MorphableModel, samples: SurfaceSamples) -> None:

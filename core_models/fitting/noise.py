@@ -32,8 +32,6 @@ _FEATURES = np.concatenate(
     [LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, LIPS, INNER_LIPS, _NOSE, np.arange(RIGHT_IRIS, COUNT)]
 )
 """Landmarks that lie on something to be seen."""
-_OUTLINES = np.concatenate([LEFT_EYE, RIGHT_EYE, LIPS, INNER_LIPS, np.arange(RIGHT_IRIS, COUNT)])
-"""Landmarks on lines that every face has, painted in another colour than the skin."""
 _OUTLIER_SIGMAS = 4.0
 """A residual of this many standard deviations has half its weight (Cauchy's influence function)."""
 
@@ -47,8 +45,6 @@ class NoiseSettings:
     """Pairs (length over which errors agree, standard deviation) of squared-exponential covariances."""
     doubling_distance: float = 0.3
     """Deviations double at this distance from the nearest feature, and go on growing linearly."""
-    outlines_only: bool = False
-    """Of the features, trust eyes and lips alone; a photo's shading tells more of brows and nose."""
 
 
 class LandmarkNoise:
@@ -58,8 +54,7 @@ class LandmarkNoise:
     """
 
     def __init__(self, positions: np.ndarray, ids: np.ndarray, settings: NoiseSettings) -> None:
-        features = _OUTLINES if settings.outlines_only else _FEATURES
-        factors = 1.0 + _feature_distance(positions, ids, features) / settings.doubling_distance
+        factors = 1.0 + _feature_distance(positions, ids) / settings.doubling_distance
         squared = ((positions[:, None] - positions[None]) ** 2).sum(-1)
         correlated = np.zeros_like(squared)
         for length, deviation in settings.correlated:
@@ -89,9 +84,9 @@ class LandmarkNoise:
         return 1.0 / (1.0 + (sizes / (_OUTLIER_SIGMAS * spread)) ** 2)
 
 
-def _feature_distance(positions: np.ndarray, ids: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Distance (L,) of each landmark from the nearest one of `features`; 0 when the model has none of those."""
-    places = positions[np.isin(ids, features)]
-    if not len(places):
+def _feature_distance(positions: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Distance (L,) of each landmark from the nearest one on a feature; 0 when the model has none of those."""
+    features = positions[np.isin(ids, _FEATURES)]
+    if not len(features):
         return np.zeros(len(positions))
-    return np.linalg.norm(positions[:, None] - places[None], axis=2).min(1)
+    return np.linalg.norm(positions[:, None] - features[None], axis=2).min(1)

@@ -1,11 +1,11 @@
 """Shape from shading and painted features: the landmark fit goes on through the photo's brightness.
 
-At about 1500 places on the skin the photo's log luminance is compared with albedo × order-2 light, where both the place
+At about 800 places on the skin the photo's log luminance is compared with albedo × order-2 light, where both the place
 and its normal move with pose, identity and expression (Gauss–Newton on the surface, as in Romdhani and Vetter,
 CVPR 2005). What light and albedo modes cannot explain (cast shadows, gloss, beards, make-up) is noise that agrees
 over centimetres, so that it is not taken for shape; where it does not agree, it is an outlier. Landmarks count beside
-it, those of eyes and lips most: a landmark network has only a vague idea of where on a cheek its points belong, and
-draws noses and jaws towards the average.
+it, but less than in the landmark fit: a network has only a vague idea of where on a cheek its points belong, and draws
+noses and jaws towards the average.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ..texture.visibility import unoccluded, view_depth
 from .brightness import Brightness, look_at
 from .fit import Fit, FitError, FitSettings, Sighting, refine_person, state_of
 from .noise import NoiseSettings
-from .priors import PriorSettings
 from .samples import SurfaceSamples
 from .shading import SkinModel
 from .solver import N_CAMERA, State, pixel_jacobian, project
@@ -38,22 +37,22 @@ class PhotometricSettings:
 
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(
-            noise=NoiseSettings(0.00375, ((0.10, 0.00225),), 0.1, outlines_only=True),
-            prior=PriorSettings(depth_sigma=0.03),
-            iterations=8,
+            noise=NoiseSettings(independent=0.00375, correlated=((0.10, 0.00225),)), iterations=6
         )
     )
-    blurs: tuple[float, ...] = (0.03, 0.015)
+    blurs: tuple[float, ...] = (0.04, 0.02)
     """Gaussian σ (dm at the face) of the photo: coarse first."""
     grain: float = 0.06
     """Standard deviation of log luminance from place to place that nothing explains."""
     patches: tuple[tuple[float, float], ...] = ((0.12, 0.1), (0.5, 0.2))
     """Pairs (length in dm over which such errors agree, standard deviation)."""
     outlier_sigmas: float = 3.0
-    worst_outlines: float = 1.5
+    worst_outlines: float = 2.5
     """Landmarks of eyes and lips may get this much worse, as a factor, and …"""
-    tolerated_outlines: float = 1.0
+    tolerated_outlines: float = 1.5
     """… this much in any case, in % of the distance between the eyes; else the landmark fit stands."""
+    worst_misfit: float = 1.05
+    """The same for what of the brightness is not explained, as a factor."""
 
 
 def refine(
@@ -95,7 +94,7 @@ def _is_better(
         was, now = (_outline_error(sighting, fit) for fit in (old, new))
         if now > max(settings.tolerated_outlines, settings.worst_outlines * was):
             return False
-        if seen.misfit(state_of(new)) > seen.misfit(state_of(old)):
+        if seen.misfit(state_of(new)) > settings.worst_misfit * seen.misfit(state_of(old)):
             return False
     return True
 

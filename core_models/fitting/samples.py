@@ -14,7 +14,7 @@ from ..morphable.model import MorphableModel
 from ..texture.posed import log_slopes
 from .solver import LinearPoints, State
 
-SPACING = 0.035
+SPACING = 0.05
 """Between samples, dm."""
 _SLOPE_RADIUS = 0.03
 """Around a sample, dm: its tangents are those of the plane through the vertices within. Finer relief is the model's
