@@ -13,6 +13,7 @@ from ..geometry.mesh import vertex_normals
 from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import complete_albedo, plan_completion
+from .eyes import held_to
 from .images import extend, resize_map
 from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
@@ -101,6 +102,8 @@ def bake_texture(
     maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(plan.confidence, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
+    eyes = np.isin(mesh.face_region[atlas.triangles], mesh.regions("eyes"))
+    fine_seen[eyes] = held_to(atlas.gather(extend(prior_map, covered))[eyes], fine_seen[eyes])
     rest = model_at_rest(model)
     grain = measure_grain(atlas, fine_seen, plan.bare, rest)
     albedo = complete_albedo(plan, atlas, fine_seen, grain, rest)

@@ -11,6 +11,7 @@ from .albedo import chroma_residual, grey_residual, shadow_tint, smooth_shading
 from .atlas import Atlas
 from .chroma import chroma_of_light
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
+from .eyes import clear_eyes
 from .gloss import find_gloss, gloss_transport
 from .hair import beard_zone, find_hair
 from .posed import PosedMesh
@@ -96,6 +97,7 @@ def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
     residual *= chroma_of_light(atlas, appearance / (shading * residual), prior, skin)
     residual[head_texels(atlas, mesh)] = 1.0
     shading = sew_head(atlas, mesh, shading * residual)
+    shading, prior = clear_eyes(sight, shading, prior)
     return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
 
 

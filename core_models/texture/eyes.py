@@ -1,0 +1,181 @@
+"""Eyeballs: the photo shows iris and sclera under gloss, lashes' shadows and half a lid; the albedo must not.
+
+What stands out from a radial profile of the iris and an even sclera, brighter or darker, is light and goes into the
+shading; fine structure stays. What lids hide takes the profile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..morphable.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM, RADIUS_MM, build_eyeballs
+from .environment import weighted_quantile
+from .images import smoothstep
+
+if TYPE_CHECKING:
+    from .light import Sight
+
+_LEAST_SEEN = 0.5
+_LEAST_TEXELS = 25
+_RESOLVED_PIXELS = (8.0, 16.0)
+"""Diameter of the iris in the photo over which its own profile takes over from the model's, tinted."""
+_LIMBUS_MM = (5.5, 6.3)
+_RING_MM = (2.4, 5.3)
+"""Where an iris shows its colour, clear of pupil and limbus."""
+_DARKER = 0.6
+"""Of the sclera's luminance: an iris that seems brighter was not found where it is."""
+_IRIS_TRUST, _DARKEST_IRIS = 0.75, 0.018
+"""Share of the photo's say in the iris's level, which lashes and lids shade; the darkest luminance of an iris."""
+_PUPIL_SHARE = 0.4
+"""Brightest pupil beside its iris."""
+_SCLERA_MM = (6.6, 11.0)
+_SCLERA_SHARES = (0.5, 0.85)
+"""Quantiles of the sclera's luminance between which neither lashes nor gloss are."""
+_SCLERA_TRUST = np.array([0.3, 0.6])
+"""Share of the photo's say in the sclera's level and in its colour: scleras differ little, their light much."""
+_LIGHT_RANGE = (0.4, 2.5)
+_DETAIL = (0.25, 0.55)
+"""Log departures from the profile that are still the eye's own, and those that are light."""
+_HELD = (0.75, 1.3)
+_BIN_MM = 0.45
+_SPREAD = 0.008
+"""Of the texture's side: how far light on the seen part of an eyeball is continued under the lids."""
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+@dataclass(frozen=True)
+class _Eyes:
+    """The eyeballs' texels."""
+
+    texels: np.ndarray
+    """(E,) places in the sight's texels."""
+    radius: np.ndarray
+    """(E,) mm from the optical axis, seen from the front."""
+    colour: np.ndarray
+    """(E, 3) appearance ÷ shading."""
+    model: np.ndarray
+    """(E, 3) the model's albedo."""
+    seen: np.ndarray
+    """(E,) confidence 0…1."""
+
+    def between(self, low: float, high: float) -> np.ndarray:
+        """(E,) weights of what is seen well and lies at such a radius."""
+        return self.seen * ((self.seen > _LEAST_SEEN) & (self.radius > low) & (self.radius < high))
+
+
+def clear_eyes(sight: Sight, shading: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shading (M, 3) and expected albedo (M, 3) of the texels with gloss, lashes and lids' shadows on the eyeballs in
+    the shading, and in the albedo what they hide; both unchanged where no eye is seen.
+    """
+    eyes = _find_eyes(sight, shading, prior)
+    ring = eyes.between(*_RING_MM)
+    if (ring > 0).sum() < _LEAST_TEXELS:
+        return shading, prior
+    sclera, light = _sclera(eyes)
+    if weighted_quantile(eyes.colour / light @ _LUMINANCE, ring) > _DARKER * np.median(sclera @ _LUMINANCE):
+        ring = 0 * ring
+    iris = _iris(eyes, eyes.colour / light, ring, _iris_pixels(sight, eyes))
+    outside = smoothstep(eyes.radius, *_LIMBUS_MM)[:, None]
+    base = np.exp((1 - outside) * np.log(iris) + outside * np.log(sclera))
+    departure = np.log(np.maximum(eyes.colour, 1e-4) / base)
+    own = departure - np.log(light)
+    own *= 1 - smoothstep(np.abs(own @ _LUMINANCE), *_DETAIL)[:, None]
+    own *= smoothstep(eyes.seen, _LEAST_SEEN, 1.0)[:, None]
+    brighter = _continued(sight, eyes, departure - own)
+    shading, prior = shading.copy(), prior.copy()
+    shading[eyes.texels] *= np.exp(brighter)
+    prior[eyes.texels] = base * np.exp(own)
+    return shading, prior
+
+
+def _find_eyes(sight: Sight, shading: np.ndarray, prior: np.ndarray) -> _Eyes:
+    mesh, texels = sight.mesh, np.flatnonzero(sight.where("eyes"))
+    balls = build_eyeballs()
+    polar = np.zeros(len(mesh.vertices), np.float32)
+    vertices = np.unique(mesh.faces[np.isin(mesh.face_region, mesh.regions("eyes"))])
+    if len(vertices) != len(balls.polar):
+        texels = texels[:0]
+    else:
+        polar[vertices] = balls.polar
+    angle = sight.atlas.weights[texels] @ polar
+    radius = np.where(angle < np.pi / 2, RADIUS_MM * np.sin(angle), RADIUS_MM)
+    colour = np.maximum(sight.appearance[texels] / np.maximum(shading[texels], 1e-3), 1e-4)
+    return _Eyes(texels, radius, colour, prior[texels], sight.seen[texels])
+
+
+def _sclera(eyes: _Eyes) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo (E, 3) of the sclera, and the light (3,) on the eyes relative to what the shading says."""
+    weights = eyes.between(*_SCLERA_MM)
+    if (weights > 0).sum() < _LEAST_TEXELS:
+        return eyes.model, np.ones(3)
+    luminance = eyes.colour @ _LUMINANCE
+    low, high = (weighted_quantile(luminance, weights, share) for share in _SCLERA_SHARES)
+    weights = weights * ((luminance >= low) & (luminance <= high))
+    shown = np.average(np.log(eyes.colour / eyes.model), axis=0, weights=weights)
+    level, chroma = shown.mean(), shown - shown.mean()
+    factor = np.clip(_SCLERA_TRUST[0] * level, -0.3, 0.2) + np.clip(_SCLERA_TRUST[1] * chroma, -0.15, 0.15)
+    inside = eyes.radius < IRIS_RADIUS_MM
+    plain = eyes.model[~inside & (eyes.radius < _SCLERA_MM[1])].mean(0)
+    albedo = np.where(inside[:, None], plain, eyes.model) * np.exp(factor)
+    return albedo, np.clip(np.exp(shown - factor), *_LIGHT_RANGE)
+
+
+def _iris_pixels(sight: Sight, eyes: _Eyes) -> float:
+    """Diameter of an iris in the photo: that of the disc with the area of the larger one's texels."""
+    iris = eyes.texels[eyes.radius < IRIS_RADIUS_MM]
+    left = sight.surface.pixels[iris, 0] > np.median(sight.surface.pixels[iris, 0])
+    areas = [(sight.surface.footprint[iris[side]] ** 2).sum() for side in (left, ~left)]
+    return float(2 * np.sqrt(max(areas) / np.pi))
+
+
+def _iris(eyes: _Eyes, colour: np.ndarray, ring: np.ndarray, pixels: float) -> np.ndarray:
+    """Albedo (E, 3) of iris and pupil by radius: the photo's, `pixels` allowing, beside the model's in its tint.
+
+    colour (E, 3): what the photo shows in the light on the eyes; ring (E,): weights of the iris's own colour.
+    """
+    inside = eyes.radius < IRIS_RADIUS_MM
+    usual = np.median(eyes.model[inside & (eyes.radius > _RING_MM[0]) & (eyes.radius < _RING_MM[1])], axis=0)
+    typical = (
+        usual if not ring.any() else np.array([weighted_quantile(channel, ring) for channel in colour.T])
+    )
+    level = max(
+        (typical @ _LUMINANCE) ** _IRIS_TRUST * (usual @ _LUMINANCE) ** (1 - _IRIS_TRUST), _DARKEST_IRIS
+    )
+    lift = level / (typical @ _LUMINANCE)
+    plain = eyes.seen * (
+        ring.any() & (eyes.seen > _LEAST_SEEN) & (colour @ _LUMINANCE < 2 * typical @ _LUMINANCE)
+    )
+    resolved = float(smoothstep(np.array(pixels), *_RESOLVED_PIXELS))
+    middles = np.arange(_BIN_MM / 2, IRIS_RADIUS_MM, _BIN_MM)
+    rows = []
+    for middle in middles:
+        near = np.abs(eyes.radius - middle) < _BIN_MM
+        row = eyes.model[near & inside].mean(0) * (lift * typical / usual)
+        weights = plain * near
+        share = resolved * weights.sum() / (weights.sum() + 6.0)
+        if share > 0:
+            shown = lift * np.array([weighted_quantile(channel, weights) for channel in colour.T])
+            row = np.exp((1 - share) * np.log(row) + share * np.log(np.maximum(shown, 1e-3)))
+        rows.append(np.minimum(row, _PUPIL_SHARE * level) if middle < PUPIL_RADIUS_MM else row)
+    return np.stack([np.interp(eyes.radius, middles, row) for row in np.array(rows).T], axis=1)
+
+
+def _continued(sight: Sight, eyes: _Eyes, values: np.ndarray) -> np.ndarray:
+    """Texel `values` (E, 3) where seen, elsewhere those around, fading to nothing farther in."""
+    columns = np.zeros((len(sight.seen), 4), np.float32)
+    columns[eyes.texels, :3], columns[eyes.texels, 3] = values * eyes.seen[:, None], eyes.seen
+    spread = cv2.GaussianBlur(sight.atlas.image(columns), (0, 0), _SPREAD * sight.atlas.size)
+    around = sight.atlas.gather(spread)[eyes.texels]
+    near = around[:, :3] / (around[:, 3:] + 0.02)
+    return eyes.seen[:, None] * values + (1 - eyes.seen[:, None]) * near
+
+
+def held_to(expected: np.ndarray, albedo: np.ndarray) -> np.ndarray:
+    """An eyeball's `albedo` (E, 3) kept near that `expected` (E, 3) from a smaller map, whose light cannot follow every
+    highlight's and lash's edge.
+    """
+    return np.clip(albedo, _HELD[0] * expected, _HELD[1] * expected)
