@@ -16,10 +16,10 @@ SHADING_FLOOR = 0.06
 SHADING_SIGMA = 0.009
 """Of the texture's side, about 2.5 mm on the face: landmarks are no surer than that, and a lip's or a nostril's edge
 that shades beside its own picture leaves a pale and a dark line."""
-GREY_RESIDUAL = (0.03, 0.7)
+GREY_RESIDUAL = (0.025, 0.78)
 CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
-side (0.03 is about 8 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
+side (0.025 is about 7 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
 to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
 _GREY_LIMIT, _CHROMA_LIMIT = 1.5, 0.8
 """Largest |log| of the residual's mean over the channels and of their departure from it."""

@@ -58,6 +58,12 @@ class SkinSamples:
     weights: np.ndarray
     """(n,) 0…1."""
 
+    def every(self, step: int) -> SkinSamples:
+        """One in `step` of them."""
+        return SkinSamples(
+            self.appearance[::step], self.reflectance[::step], self.transport[::step], self.weights[::step]
+        )
+
 
 @dataclass(frozen=True)
 class Environment:

@@ -25,6 +25,8 @@ N_DIRECTIONS = 128
 """Directions that light may come from, 18° apart."""
 _CELL = 4
 """Texels at plan size, a side, of the patches that the light is estimated from: about 2 mm."""
+_PREVIEW_STEP = 5
+"""One patch in so many is enough for a first look at the light and for the albedo's coefficients."""
 _LEAST_SEEN = 0.5
 _SCLERA_LUMINANCE = 0.3
 """Linear; the model's eyes are brighter than that on the sclera only."""
@@ -161,11 +163,14 @@ class _Cells:
         count = len(mesh.albedo_basis)
         if not len(self.samples.weights):
             return np.zeros(count, np.float32)
-        modes = self.to_vertices @ mesh.albedo_basis.transpose(1, 0, 2).reshape(mesh.vertices.shape[0], -1)
-        scale = np.sqrt(self.samples.weights * 60 / self.samples.weights.sum())[:, None] / _ALBEDO_NOISE
-        delit = self.samples.appearance / np.maximum(environment.shading(self.samples.transport), 1e-3)
+        samples = self.samples.every(_PREVIEW_STEP)
+        modes = self.to_vertices[::_PREVIEW_STEP] @ mesh.albedo_basis.transpose(1, 0, 2).reshape(
+            mesh.vertices.shape[0], -1
+        )
+        scale = np.sqrt(samples.weights * 60 / samples.weights.sum())[:, None] / _ALBEDO_NOISE
+        delit = samples.appearance / np.maximum(environment.shading(samples.transport), 1e-3)
         design = (modes.reshape(-1, count, 3) * scale[..., None]).transpose(0, 2, 1).reshape(-1, count)
-        offset = ((delit - self.samples.reflectance) * scale).ravel()
+        offset = ((delit - samples.reflectance) * scale).ravel()
         return np.linalg.solve(design.T @ design + np.eye(count), design.T @ offset).astype(np.float32)
 
 
@@ -174,7 +179,7 @@ def _settle(
 ) -> tuple[Environment, Tone, np.ndarray]:
     """Light of the right level and colour, the tone it leaves, and the model's albedo (N, 3) in that tone."""
     samples = cells.samples
-    environment = fit_environment(samples, directions)
+    environment = fit_environment(samples.every(_PREVIEW_STEP), directions)
     if len(samples.weights):
         explained = samples.reflectance * environment.shading(samples.transport)
         likely = skin_likeness(samples.appearance, explained, samples.weights)
