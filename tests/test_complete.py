@@ -51,7 +51,7 @@ def _complete(
 ) -> np.ndarray:
     """The completed albedo (S, S, 3), without grain."""
     skin = atlas.covered() if skin is None else skin
-    plan = plan_completion(seen, confidence, model, atlas.covered(), skin)
+    plan = plan_completion(seen, confidence, model, atlas.covered(), skin, np.zeros_like(confidence))
     nowhere = RestSurface(np.zeros((4, 3)), np.zeros((4, 3)), np.ones(4))
     return atlas.image(complete_albedo(plan, atlas, atlas.gather(np.ascontiguousarray(seen)), None, nowhere))
 
@@ -97,6 +97,69 @@ def test_mirrored_input_is_completed_to_the_mirror_image():
         filled = _complete(atlas, *images)
         results.append(filled[:, ::-1] if flip else filled)
     assert np.allclose(results[0], results[1], atol=1e-4)
+
+
+def _smooth_face(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Even skin (S, S, 3), all of it seen but the right side."""
+    column = np.mgrid[:size, :size][1] / size
+    skin = np.broadcast_to(np.float32([0.45, 0.28, 0.2]), (size, size, 3)).copy()
+    return skin, (column < 0.6).astype(np.float32)
+
+
+def test_what_is_there_once_is_not_mirrored():
+    size = 256
+    seen, confidence = _smooth_face(size)
+    row, column = np.mgrid[:size, :size] / size
+    mole = np.hypot(row - 0.6, column - 0.2) < 0.006
+    frame = np.abs(row - 0.4 - 0.3 * (column - 0.2)) < 0.012
+    painted = np.where((mole | (frame & (column < 0.35)))[..., None], 0.05, seen).astype(np.float32)
+    filled = _complete(_plane_atlas(size), painted, confidence, seen)
+    assert filled[mole].mean() < 0.1
+    hidden = column > 0.65
+    assert np.abs(np.log(filled / seen))[hidden].max() < 0.05
+
+
+def test_dark_brow_is_mirrored_where_the_model_has_one():
+    size = 256
+    skin, confidence = _smooth_face(size)
+    row, column = np.mgrid[:size, :size] / size
+    folded = np.minimum(column, 1 - column)
+    brow = (np.abs(row - 0.3) < 0.015) & (np.abs(folded - 0.25) < 0.1)
+    hairs = np.where(np.sin(column * size) > 0, 0.04, 0.09)[..., None]
+    seen = np.where(brow[..., None], hairs, skin).astype(np.float32)
+    model = np.where(brow[..., None], 0.12, skin).astype(np.float32)
+    filled = _complete(_plane_atlas(size), seen, confidence, model)
+    hidden = brow & (column > 0.65)
+    assert np.abs(np.log(filled / seen[:, ::-1]))[hidden].mean() < 0.1
+
+
+def test_strands_beside_what_is_hidden_go_and_a_scar_far_from_it_stays():
+    size = 256
+    skin, _ = _smooth_face(size)
+    row, column = np.mgrid[:size, :size] / size
+    confidence = (row > 0.25).astype(np.float32)
+    strand = (np.abs(column - 0.3) < 0.008) & (row < 0.29)
+    scar = (np.abs(column - 0.3) < 0.008) & (np.abs(row - 0.6) < 0.04)
+    seen = np.where((strand | scar)[..., None], 0.06, skin).astype(np.float32)
+    filled = _complete(_plane_atlas(size), seen, confidence, skin)
+    assert np.abs(np.log(filled / skin))[strand].max() < 0.3
+    assert np.allclose(filled[scar], seen[scar], rtol=0.02)
+
+
+def test_lashes_stay_at_the_edge_of_the_lid():
+    size = 512
+    skin, _ = _smooth_face(size)
+    row, column = np.mgrid[:size, :size] / size
+    from_edge = np.hypot(row - 0.5, column - 0.3) - 0.06
+    lid = (from_edge > 0) & (from_edge < 0.03)
+    lashes = lid & (from_edge < 0.02) & (np.sin(60 * np.arctan2(row - 0.5, column - 0.3)) > 0)
+    seen = np.where(lashes[..., None], 0.03, skin).astype(np.float32)
+    atlas, sees = _plane_atlas(size), np.ones((size, size), np.float32)
+    plan = plan_completion(seen, sees, skin, atlas.covered(), from_edge > 0, lid.astype(np.float32))
+    grown = lashes & (from_edge < 0.002)
+    lying = lashes & (from_edge > 0.01)
+    assert plan.confidence[grown].min() > 0.9
+    assert plan.confidence[lying].max() < 0.1
 
 
 def test_extend_keeps_inside_and_takes_the_nearest_outside():

@@ -1,4 +1,6 @@
-"""No seam where the photo ends: from any side, under any light, on a head in closed form and on the default model."""
+"""No seam where the photo ends: from any side, under any light, on a head in closed form and on the default model with
+freckles; and its vertex colours are the texture's.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from semblance.core_models.colour import linear_to_srgb_uint8
+from semblance.benchmarks.scoring.colour import ciede2000
+from semblance.core_models.colour import linear_to_srgb_uint8, srgb_to_linear
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.core_models.render.shade import render_mesh
 from semblance.core_models.texture import bake
 from semblance.core_models.texture.complete import Completion
+from semblance.core_models.texture.images import sample_bilinear
 from semblance.tests.seams import seam_strength
 from semblance.tests.specimen_double import default_model, exact_result, specimen
 from semblance.tests.test_texture import _case
@@ -77,8 +81,8 @@ def _cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the seen end where it ends, with neither a feather nor a membrane nor the model in the skin's tone."""
     plan_completion = bake.plan_completion
 
-    def plan(seen, confidence, model_albedo, covered, skin) -> Completion:
-        made = plan_completion(seen, confidence, model_albedo, covered, skin)
+    def plan(seen, confidence, model_albedo, *rest) -> Completion:
+        made = plan_completion(seen, confidence, model_albedo, *rest)
         return replace(
             made, confidence=confidence, seen_share=(confidence > 0.5).astype(np.float32),
             mirror_tone=np.zeros_like(made.mirror_tone), model_fill=model_albedo / DARKER,
@@ -101,3 +105,11 @@ def test_head_in_closed_form_has_no_seam(size):
 def test_a_cut_is_a_seam(monkeypatch):
     _cut(monkeypatch)
     assert _strength(_freckled_head.__wrapped__(256), 256) > SEAM
+
+
+def test_vertex_colours_agree_with_the_texture():
+    head = _freckled_head(256)
+    seen = np.isin(np.arange(len(head.uv)), head.faces[np.isin(head.face_region, (0, 1, 2))])
+    u, v = head.uv[seen].T
+    texture = sample_bilinear(srgb_to_linear(head.albedo_srgb), u * 256, (1 - v) * 256)
+    assert ciede2000(texture, head.vertex_albedo_linear[seen]).mean() < 2.0

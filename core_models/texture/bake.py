@@ -18,8 +18,8 @@ from .images import extend, resize_map
 from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
-from .sew import head_texels, sew_head
-from .skin_grain import RestSurface, measure_grain, rest_surface
+from .sew import HEAD_REGIONS, head_texels, sew_head
+from .skin_grain import RestSurface, grained, measure_grain, rest_surface
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
 from .vertex_colours import average_to_vertices
 from .visibility import view_depth
@@ -96,8 +96,9 @@ def bake_texture(
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
-    skin = plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES)))
-    plan = plan_completion(albedo_map, seen_map, prior_map, covered, skin)
+    skin = plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES, *HEAD_REGIONS)))
+    blink = plan_atlas.image(plan_atlas.weights @ blink_motion(model))
+    plan = plan_completion(albedo_map, seen_map, prior_map, covered, skin, blink)
 
     maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(plan.confidence, covered))
     fine_shading = atlas.gather(maps.shading)
@@ -107,7 +108,18 @@ def bake_texture(
     rest = model_at_rest(model)
     grain = measure_grain(atlas, fine_seen, plan.bare, rest)
     albedo = complete_albedo(plan, atlas, fine_seen, grain, rest)
+    head = head_texels(atlas, mesh)
+    albedo[head] = grained(atlas.weights[head] @ light.vertex_prior, grain, rest, atlas.part(head))
     return _assemble(mesh, atlas, light, sew_head(atlas, mesh, albedo), fine_shading, maps)
+
+
+def blink_motion(model: MorphableModel) -> np.ndarray:
+    """(N,) float32, how far a blink moves the vertices, of the most it moves any; 0 for a model that does not blink."""
+    blinks = [index for index, name in enumerate(model.expression_names) if "blink" in name.lower()]
+    if not blinks:
+        return np.zeros(len(model.uv), np.float32)
+    motion = model.expression_basis[blinks].float().norm(dim=-1)
+    return (motion / motion.amax(1, keepdim=True)).amax(0).numpy()
 
 
 def model_at_rest(model: MorphableModel) -> RestSurface:

@@ -15,7 +15,7 @@ import numpy as np
 from .albedo import ALBEDO_RANGE
 from .atlas import Atlas
 from .images import extend, resize_map, smoothstep
-from .likeness import alien, coarse, feather, like_expected, marks
+from .likeness import alien, coarse, feather, lashes, like_expected, marks
 from .membrane import membrane
 from .skin_grain import RestSurface, SkinGrain
 
@@ -55,13 +55,19 @@ class Completion:
 
 
 def plan_completion(
-    seen: np.ndarray, confidence: np.ndarray, model_albedo: np.ndarray, covered: np.ndarray, skin: np.ndarray
+    seen: np.ndarray,
+    confidence: np.ndarray,
+    model_albedo: np.ndarray,
+    covered: np.ndarray,
+    skin: np.ndarray,
+    blink: np.ndarray,
 ) -> Completion:
     """Decide from small maps what fills the albedo.
 
     seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear, covered
     and skin (S', S') bool: what the mesh covers, and where that is outer skin, with lips and brows; eyes and the
-    mouth's inside have tones of their own. The layout must be mirror-symmetric: column j shows what column S' − 1 − j
+    mouth's inside have tones of their own; blink (S', S') 0…1: how far a blink moves the skin, of the most it
+    moves any. The layout must be mirror-symmetric: column j shows what column S' − 1 − j
     shows on the other side.
     """
     share = np.where(covered, smoothstep(confidence, *FEATHER), 0.0).astype(np.float32)
@@ -69,8 +75,9 @@ def plan_completion(
     skin = skin & covered
     difference = log_seen - log_model
     likeness = like_expected(difference, share, skin)
-    strange = alien(like_expected(coarse(difference, share), share, skin), share)
-    sure = feather(share, strange, log_model, skin, covered)
+    smooth = coarse(difference, share)
+    strange = alien(like_expected(smooth, share, skin), share)
+    sure = feather(share, strange, log_model, skin) * (1 - lashes(smooth, share, skin, blink))
     share = share * sure
     model_tone = _tone(difference, share**2 * likeness, skin, covered & ~skin)
     fill = log_model + resize_map(model_tone, covered.shape[0])

@@ -22,25 +22,33 @@ _AROUND = 0.008
 """Of the texture's side: a mark's surroundings, which go with it."""
 _FEATURE = 0.25
 """Log departure of the model's albedo from its skin's: brows, lips, nostrils, which are dark on either side."""
-_NEAR_FEATURE, _BESIDE_FEATURE = 0.03, 0.012
-"""Of the texture's side, about 7 and 3 mm: as far as brows and lashes may end from the model's, for marks and for what
+_NEAR_FEATURE, _BESIDE_FEATURE = 0.03, 0.022
+"""Of the texture's side, about 7 and 6 mm: as far as brows and lashes may end from the model's, for marks and for what
 is unlike skin."""
 _HOLES = ((0.008, 0.012, 0.03), (0.03, 0.04, 0.07))
 """Of the texture's side: the radius of what is not seen, the width over which what is seen beside it gives way, and how
 far from it what is unlike skin gives way too, being strands of hair or the rest of a frame. The first are frames of
 glasses, 2, 3 and 8 mm, the others all that a side view hides, 8, 10 and 18 mm. The wings of the nose hide less and stay
 sharp."""
+_LID = (0.25, 0.4)
+"""Of the largest motion in a blink: from where on skin is lid."""
+_LASH_LINE = (0.004, 0.008)
+"""Of the texture's side, from the lid's edge: 1 and 2 mm, where lashes grow."""
+_LID_TOLERANCE = 0.5
+"""Of what skin may differ elsewhere from its usual tone."""
 _COARSE = 0.004
 """Of the texture's side, 1 mm: over which likeness is judged; pores and creases are skin."""
 
 
-def like_expected(difference: np.ndarray, share: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def like_expected(
+    difference: np.ndarray, share: np.ndarray, skin: np.ndarray, tolerance: float = 1.0
+) -> np.ndarray:
     """0…1 (S, S): is a log difference (S, S, 3) between seen and model albedo usual for this face's skin; off the
     skin, for the model?
     """
     strong = (share > 0.7) & skin
     usual = np.median(difference[strong], axis=0) if strong.any() else 0.0
-    departure = difference - np.where(skin[..., None], usual, 0.0)
+    departure = (difference - np.where(skin[..., None], usual, 0.0)) / tolerance
     level = departure.mean(-1)
     unusual = level / np.where(level < 0, *_USUAL)
     chroma = np.hypot(departure[..., 0] - departure[..., 1], departure[..., 1] - departure[..., 2])
@@ -72,13 +80,11 @@ def alien(likeness: np.ndarray, share: np.ndarray) -> np.ndarray:
     return (share * (1 - smoothstep(likeness, *_ALIEN))).astype(np.float32)
 
 
-def feather(
-    share: np.ndarray, alien: np.ndarray, log_model: np.ndarray, skin: np.ndarray, covered: np.ndarray
-) -> np.ndarray:
-    """0…1 (S, S): how much is left of the photo's share towards skin that is not seen and towards the layout's end, and
+def feather(share: np.ndarray, alien: np.ndarray, log_model: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """0…1 (S, S): how much is left of the photo's share towards skin that is not seen and towards the face's end, and
     of what is unlike skin there.
     """
-    unseen = ((share < 0.5) & skin) | _outside(covered)
+    unseen = ((share < 0.5) & skin) | _outside(skin)
     strange = alien * plain(log_model, skin, _BESIDE_FEATURE)
     sure, doubt = np.ones(share.shape), np.zeros(share.shape)
     for radius, width, reach in _HOLES:
@@ -88,9 +94,24 @@ def feather(
     return np.where(skin, np.minimum(sure, 1 - _with_surroundings(doubt)), 1.0).astype(np.float32)
 
 
-def _outside(covered: np.ndarray) -> np.ndarray:
-    """(S, S) bool: what lies around all islands of the layout; not the holes in one."""
-    background = np.pad((~covered).astype(np.uint8), 1, constant_values=1)
+def lashes(
+    smooth_difference: np.ndarray, share: np.ndarray, skin: np.ndarray, blink: np.ndarray
+) -> np.ndarray:
+    """0…1 (S, S): lashes, their shadows and the eye's white, where they lie on the skin of a lid.
+
+    smooth_difference (S, S, 3) as for `like_expected`, blink (S, S) 0…1: the part of the lid's edge's motion. The
+    lash line itself stays at the edge.
+    """
+    strange = alien(like_expected(smooth_difference, share, skin, _LID_TOLERANCE), share)
+    found = _with_surroundings((strange * smoothstep(blink, *_LID)).astype(np.float32))
+    from_edge = np.minimum(cv2.distanceTransform(skin.astype(np.uint8), cv2.DIST_L2, 5) / len(skin), 1.0)
+    line = (1 - smoothstep(from_edge, *_LASH_LINE)) * (smooth_difference.mean(-1) < 0)
+    return found * (1 - line)
+
+
+def _outside(skin: np.ndarray) -> np.ndarray:
+    """(S, S) bool: what lies around the face's skin; not the holes in it."""
+    background = np.pad((~skin).astype(np.uint8), 1, constant_values=1)
     _, label = cv2.connectedComponents(background, connectivity=4)
     return label[1:-1, 1:-1] == label[0, 0]
 

@@ -69,7 +69,7 @@ def sample_pyramid(pyramid: PhotoPyramid, pixels: np.ndarray, footprint: np.ndar
 def _remap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Cubic samples (M, 3) at points (M, 2) counted from the first pixel's centre."""
     count = len(points)
-    rows = -(-count // _ROW)
+    rows = max(1, -(-count // _ROW))
     grid = np.zeros((2, rows * _ROW), np.float32)
     grid[:, :count] = points.T
     x, y = grid.reshape(2, rows, _ROW)

@@ -72,7 +72,11 @@ class SkinGrain:
     """Of the texture's texels where the grain was measured."""
 
     def at(self, surface: RestSurface, atlas: Atlas) -> np.ndarray:
-        """The grain (M, 3) float32 at the texels of an atlas (of one band of it, at large sizes)."""
+        """The grain (M, 3) float32 at the texels of an atlas."""
+        bands = [self._at_band(surface, band) for band in atlas.bands()]
+        return np.concatenate(bands) if bands else np.zeros((0, 3), np.float32)
+
+    def _at_band(self, surface: RestSurface, atlas: Atlas) -> np.ndarray:
         positions = (atlas.weights @ surface.positions) * np.float32(_OVERSAMPLING / self.texel_mm)
         mixing = np.abs(atlas.weights @ surface.normals) ** _MIXING
         mixing /= np.maximum(np.linalg.norm(mixing, axis=1, keepdims=True), 1e-9)
@@ -82,11 +86,14 @@ class SkinGrain:
         for index, tile in enumerate(self.tiles):
             for axis in range(3):
                 here = np.flatnonzero((level == index) & (mixing[:, axis] > _FACING))
-                if not len(here):
-                    continue
                 across = positions[here][:, [(axis + 1) % 3, (axis + 2) % 3]] + 0.37 * axis * len(tile)
                 grain[here] += mixing[here, axis, None] * _look_up(tile, across)
         return grain
+
+
+def grained(albedo: np.ndarray, grain: SkinGrain | None, surface: RestSurface, atlas: Atlas) -> np.ndarray:
+    """Smooth albedo (M, 3) at the atlas's texels with the grain, if there is any, laid over it."""
+    return albedo if grain is None else albedo * np.exp(grain.at(surface, atlas))
 
 
 def measure_grain(
@@ -185,7 +192,7 @@ def _tiles(spectrum: np.ndarray, waves: np.ndarray, texel_mm: float, size: int) 
 def _look_up(tile: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Values (m, 3) of a periodic tile at points (m, 2) in its texels."""
     count = len(points)
-    rows = -(-count // _ROW)
+    rows = max(1, -(-count // _ROW))
     padded = np.zeros((rows * _ROW, 2), np.float32)
     padded[:count] = np.mod(points, len(tile))
     x, y = padded.reshape(rows, _ROW, 2).transpose(2, 0, 1)
