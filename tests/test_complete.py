@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from semblance.core_models.texture.atlas import Atlas, build_atlas
-from semblance.core_models.texture.complete import complete_albedo, plan_completion
+from semblance.core_models.texture.complete import Places, complete_albedo, plan_completion
 from semblance.core_models.texture.images import extend
 from semblance.core_models.texture.membrane import membrane
 from semblance.core_models.texture.skin_grain import RestSurface
@@ -46,12 +46,16 @@ def _plane_atlas(size: int):
     return build_atlas(uv, np.array([[0, 1, 2], [0, 2, 3]]), size)
 
 
+def _places(atlas: Atlas, skin: np.ndarray, blink: np.ndarray) -> Places:
+    return Places(atlas.covered(), skin, blink, np.ones_like(blink))
+
+
 def _complete(
     atlas: Atlas, seen: np.ndarray, confidence: np.ndarray, model: np.ndarray, skin: np.ndarray | None = None
 ) -> np.ndarray:
     """The completed albedo (S, S, 3), without grain."""
     skin = atlas.covered() if skin is None else skin
-    plan = plan_completion(seen, confidence, model, atlas.covered(), skin, np.zeros_like(confidence))
+    plan = plan_completion(seen, confidence, model, _places(atlas, skin, np.zeros_like(confidence)))
     nowhere = RestSurface(np.zeros((4, 3)), np.zeros((4, 3)), np.ones(4))
     return atlas.image(complete_albedo(plan, atlas, atlas.gather(np.ascontiguousarray(seen)), None, nowhere))
 
@@ -155,7 +159,7 @@ def test_lashes_stay_at_the_edge_of_the_lid():
     lashes = lid & (from_edge < 0.02) & (np.sin(60 * np.arctan2(row - 0.5, column - 0.3)) > 0)
     seen = np.where(lashes[..., None], 0.03, skin).astype(np.float32)
     atlas, sees = _plane_atlas(size), np.ones((size, size), np.float32)
-    plan = plan_completion(seen, sees, skin, atlas.covered(), from_edge > 0, lid.astype(np.float32))
+    plan = plan_completion(seen, sees, skin, _places(atlas, from_edge > 0, lid.astype(np.float32)))
     grown = lashes & (from_edge < 0.002)
     lying = lashes & (from_edge > 0.01)
     assert plan.confidence[grown].min() > 0.9

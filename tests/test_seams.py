@@ -81,8 +81,8 @@ def _cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the seen end where it ends, with neither a feather nor a membrane nor the model in the skin's tone."""
     plan_completion = bake.plan_completion
 
-    def plan(seen, confidence, model_albedo, *rest) -> Completion:
-        made = plan_completion(seen, confidence, model_albedo, *rest)
+    def plan(seen, confidence, model_albedo, places) -> Completion:
+        made = plan_completion(seen, confidence, model_albedo, places)
         return replace(
             made, confidence=confidence, seen_share=(confidence > 0.5).astype(np.float32),
             mirror_tone=np.zeros_like(made.mirror_tone), model_fill=model_albedo / DARKER,

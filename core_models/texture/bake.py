@@ -12,7 +12,7 @@ from ..colour import linear_to_srgb_uint8
 from ..geometry.mesh import vertex_normals
 from .albedo import divide_out
 from .atlas import Atlas, build_atlas
-from .complete import complete_albedo, plan_completion
+from .complete import Places, complete_albedo, plan_completion
 from .eyes import held_to
 from .images import extend, resize_map
 from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
@@ -96,9 +96,13 @@ def bake_texture(
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
-    skin = plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES, *HEAD_REGIONS)))
-    blink = plan_atlas.image(plan_atlas.weights @ blink_motion(model))
-    plan = plan_completion(albedo_map, seen_map, prior_map, covered, skin, blink)
+    places = Places(
+        covered,
+        plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES, *HEAD_REGIONS))),
+        plan_atlas.image(plan_atlas.weights @ blink_motion(model)),
+        plan_atlas.image(surface.cosine),
+    )
+    plan = plan_completion(albedo_map, seen_map, prior_map, places)
 
     maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(plan.confidence, covered))
     fine_shading = atlas.gather(maps.shading)

@@ -23,6 +23,8 @@ FEATHER = (0.15, 0.65)
 """Confidence over which the seen albedo takes over from the completed one."""
 _BARE = 0.6
 """Share of the photo, times likeness to skin, from which grain is measured."""
+_FACING = (0.15, 0.5)
+"""Cosines over which skin gains its share: grazed skin is stretched, and shines like nothing else on the face."""
 _NOTICEABLE = 0.02
 """Share of the grain below which it is not worth its time."""
 _MEMBRANE_SIZE = 256
@@ -54,30 +56,37 @@ class Completion:
     """(S', S') bool: skin that is well seen and nothing else: grain is measured there."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """What lies where in the layout; maps (S', S')."""
+
+    covered: np.ndarray
+    """bool: the mesh."""
+    skin: np.ndarray
+    """bool: the face's outer skin, with lips and brows; eyes and the mouth's inside have tones of their own."""
+    blink: np.ndarray
+    """0…1: how far a blink moves the place, of the most it moves any."""
+    facing: np.ndarray
+    """Cosine between the surface's normal and the way to the camera."""
+
+
 def plan_completion(
-    seen: np.ndarray,
-    confidence: np.ndarray,
-    model_albedo: np.ndarray,
-    covered: np.ndarray,
-    skin: np.ndarray,
-    blink: np.ndarray,
+    seen: np.ndarray, confidence: np.ndarray, model_albedo: np.ndarray, places: Places
 ) -> Completion:
     """Decide from small maps what fills the albedo.
 
-    seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear, covered
-    and skin (S', S') bool: what the mesh covers, and where that is outer skin, with lips and brows; eyes and the
-    mouth's inside have tones of their own; blink (S', S') 0…1: how far a blink moves the skin, of the most it
-    moves any. The layout must be mirror-symmetric: column j shows what column S' − 1 − j
-    shows on the other side.
+    seen (S', S', 3) linear albedo from the photo, confidence (S', S') 0…1, model_albedo (S', S', 3) linear. The layout
+    must be mirror-symmetric: column j shows what column S' − 1 − j shows on the other side.
     """
+    covered, skin = places.covered, places.skin & places.covered
     share = np.where(covered, smoothstep(confidence, *FEATHER), 0.0).astype(np.float32)
     log_seen, log_model = (np.log(np.clip(image, *ALBEDO_RANGE)) for image in (seen, model_albedo))
-    skin = skin & covered
     difference = log_seen - log_model
     likeness = like_expected(difference, share, skin)
     smooth = coarse(difference, share)
     strange = alien(like_expected(smooth, share, skin), share)
-    sure = feather(share, strange, log_model, skin) * (1 - lashes(smooth, share, skin, blink))
+    sure = feather(share, strange, log_model, skin) * (1 - lashes(smooth, share, skin, places.blink))
+    sure = np.where(skin, np.minimum(sure, smoothstep(places.facing, *_FACING)), sure)
     share = share * sure
     model_tone = _tone(difference, share**2 * likeness, skin, covered & ~skin)
     fill = log_model + resize_map(model_tone, covered.shape[0])

@@ -25,15 +25,19 @@ _FEATURE = 0.25
 _NEAR_FEATURE, _BESIDE_FEATURE = 0.03, 0.022
 """Of the texture's side, about 7 and 6 mm: as far as brows and lashes may end from the model's, for marks and for what
 is unlike skin."""
-_HOLES = ((0.008, 0.012, 0.03), (0.03, 0.04, 0.07))
+_HOLES = ((0.008, 0.012, 0.03), (0.03, 0.05, 0.07))
 """Of the texture's side: the radius of what is not seen, the width over which what is seen beside it gives way, and how
 far from it what is unlike skin gives way too, being strands of hair or the rest of a frame. The first are frames of
-glasses, 2, 3 and 8 mm, the others all that a side view hides, 8, 10 and 18 mm. The wings of the nose hide less and stay
+glasses, 2, 3 and 8 mm, the others all that a side view hides, 8, 13 and 18 mm. The wings of the nose hide less and stay
 sharp."""
 _LID = (0.25, 0.4)
 """Of the largest motion in a blink: from where on skin is lid."""
 _LASH_LINE = (0.004, 0.008)
 """Of the texture's side, from the lid's edge: 1 and 2 mm, where lashes grow."""
+_EYE = 0.06
+"""Of the texture's side, from the upper lid: 15 mm, as far as the corners and the lower lid are."""
+_BRIGHT = 0.5
+"""Log departure of one channel from skin that neither lashes nor their paint have: the eye's white, glass."""
 _LID_TOLERANCE = 0.5
 """Of what skin may differ elsewhere from its usual tone."""
 _COARSE = 0.004
@@ -46,13 +50,21 @@ def like_expected(
     """0…1 (S, S): is a log difference (S, S, 3) between seen and model albedo usual for this face's skin; off the
     skin, for the model?
     """
-    strong = (share > 0.7) & skin
-    usual = np.median(difference[strong], axis=0) if strong.any() else 0.0
-    departure = (difference - np.where(skin[..., None], usual, 0.0)) / tolerance
+    departure = _departure(difference, share, skin) / tolerance
     level = departure.mean(-1)
     unusual = level / np.where(level < 0, *_USUAL)
-    chroma = np.hypot(departure[..., 0] - departure[..., 1], departure[..., 1] - departure[..., 2])
-    return (1 / (1 + unusual**4 + (chroma / _USUAL_CHROMA) ** 4)).astype(np.float32)
+    return (1 / (1 + unusual**4 + (_chroma(departure) / _USUAL_CHROMA) ** 4)).astype(np.float32)
+
+
+def _departure(difference: np.ndarray, share: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """The difference (S, S, 3), on skin from its median there."""
+    strong = (share > 0.7) & skin
+    usual = np.median(difference[strong], axis=0) if strong.any() else 0.0
+    return difference - np.where(skin[..., None], usual, 0.0)
+
+
+def _chroma(departure: np.ndarray) -> np.ndarray:
+    return np.hypot(departure[..., 0] - departure[..., 1], departure[..., 1] - departure[..., 2])
 
 
 def coarse(image: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -103,10 +115,14 @@ def lashes(
     lash line itself stays at the edge.
     """
     strange = alien(like_expected(smooth_difference, share, skin, _LID_TOLERANCE), share)
-    found = _with_surroundings((strange * smoothstep(blink, *_LID)).astype(np.float32))
-    from_edge = np.minimum(cv2.distanceTransform(skin.astype(np.uint8), cv2.DIST_L2, 5) / len(skin), 1.0)
-    line = (1 - smoothstep(from_edge, *_LASH_LINE)) * (smooth_difference.mean(-1) < 0)
-    return found * (1 - line)
+    lid, size = smoothstep(blink, *_LID), len(share)
+    from_edge = np.minimum(cv2.distanceTransform(skin.astype(np.uint8), cv2.DIST_L2, 5) / size, 1.0)
+    at_edge = 1 - smoothstep(from_edge, *_LASH_LINE)
+    around_eye = at_edge * cv2.dilate((lid > 0).astype(np.uint8), _disc(_EYE, size))
+    found = _with_surroundings((strange * np.maximum(lid, around_eye)).astype(np.float32))
+    departure = _departure(smooth_difference, share, skin)
+    like_hair = (departure.mean(-1) < 0) & (departure.max(-1) < _BRIGHT)
+    return found * (1 - at_edge * like_hair)
 
 
 def _outside(skin: np.ndarray) -> np.ndarray:
