@@ -28,6 +28,7 @@ from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
 from .texture.atlas import build_atlas
 from .texture.bake import TextureResult, bake_texture
+from .texture.group import GroupLight
 from .texture.light import N_DIRECTIONS
 from .texture.merge import merge_textures
 
@@ -141,11 +142,11 @@ class Pipeline:
             found = self._finder.find(photo)
             more = [self.largest_face(other) for other in options.more_photos]
         faces = choose_faces(found, options, photo.path)
-        results = []
+        results, group = [], GroupLight()
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
             shots = [self._shot(photo, face), *more]
-            result = reconstruct(shots, self.model, options, one, self._surface_samples(options))
+            result = reconstruct(shots, self.model, options, one, self._surface_samples(options), group)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
@@ -171,17 +172,19 @@ def reconstruct(
     options: Options,
     clock: Clock,
     samples: SurfaceSamples | None = None,
+    group: GroupLight | None = None,
 ) -> Reconstruction:
     """One person's face, in one photo or several → its reconstruction, as the first photo shows it.
 
-    With `samples`, shading refines the shape that the landmarks gave.
+    With `samples`, shading refines the shape that the landmarks gave. With `group`, the first photo's earlier faces
+    help to find its light.
     """
     first = shots[0]
     fits, masks = fit_shots(shots, model, clock, samples)
     in_camera = [posed_vertices(model, fit) for fit in fits]
     vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("texture"):
-        texture = bake_shots(shots, masks, model, fits, in_camera, options)
+        texture = bake_shots(shots, masks, model, fits, in_camera, options, group)
     with clock.stage("result"):
         report = describe(shots, fits, texture, model, options)
         result = assemble(
@@ -220,12 +223,22 @@ def bake_shots(
     fits: Sequence[Fit],
     in_camera: Sequence[np.ndarray],
     options: Options,
+    group: GroupLight | None = None,
 ) -> TextureResult:
     """The texture, in the first photo's light, of everything that the photos show."""
     size = texture_size(options)
     n_directions = DRAFT_DIRECTIONS if options.quality == "draft" else N_DIRECTIONS
     textures = [
-        bake_texture(shot.photo.srgb, mask, model, posed, fit.K, size, n_directions)
+        bake_texture(
+            shot.photo.srgb,
+            mask,
+            model,
+            posed,
+            fit.K,
+            size,
+            n_directions,
+            group if shot is shots[0] else None,
+        )
         for shot, mask, fit, posed in zip(shots, masks, fits, in_camera, strict=True)
     ]
     if len(textures) == 1:

@@ -14,6 +14,7 @@ from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import Places, complete_albedo, plan_completion
 from .eyes import held_to
+from .group import GroupLight
 from .images import extend, resize_map
 from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
@@ -71,6 +72,7 @@ def bake_texture(
     K: np.ndarray,
     size: int = 1024,
     n_directions: int = N_DIRECTIONS,
+    group: GroupLight | None = None,
 ) -> TextureResult:
     """Unwrap a photo onto a posed model and take its light off.
 
@@ -82,6 +84,7 @@ def bake_texture(
         K: (3, 3), pixels of the photo.
         size: S of the textures; at least 64, a multiple of it best.
         n_directions: even; that the light may come from.
+        group: what other faces of the same photo have shown of its light; this one is added.
     """
     mesh = pose_mesh(model, vertices_camera)
     plan_atlas = build_atlas(mesh.uv, mesh.faces, min(size, PLAN_SIZE))
@@ -92,7 +95,9 @@ def bake_texture(
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
-    light = take_light_off(Sight(mesh, plan_atlas, surface, appearance, seen), n_directions)
+    light = take_light_off(
+        Sight(mesh, plan_atlas, surface, appearance, seen), n_directions, group or GroupLight()
+    )
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)

@@ -13,6 +13,7 @@ from .chroma import chroma_of_light
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
 from .eyes import clear_eyes
 from .gloss import find_gloss, gloss_transport
+from .group import GroupLight
 from .hair import beard_zone, find_hair
 from .posed import PosedMesh
 from .sew import head_texels, sew_head
@@ -77,8 +78,8 @@ class Sight:
         return np.isin(self.surface.region, self.mesh.regions(*regions))
 
 
-def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
-    """Tell light from skin; the light may come from `n_directions`."""
+def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLight:
+    """Tell light from skin; the light may come from `n_directions`, and other faces of the group stand in it."""
     mesh, atlas, appearance = sight.mesh, sight.atlas, sight.appearance
     directions = sphere_directions(n_directions)
     open_to = visibility(mesh.vertices, mesh.normals, mesh.faces, directions.towards)
@@ -89,7 +90,7 @@ def take_light_off(sight: Sight, n_directions: int) -> FaceLight:
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
     is_grey = _is_grey(appearance, skin)
 
-    environment, tone, toned = _settle(sight, cells, transport, directions, is_grey)
+    environment, tone, toned = _settle(sight, cells, transport, directions, is_grey, group)
     prior = (atlas.weights @ toned).astype(np.float32)
     shading = _shade(sight, environment, transport, appearance / prior, skin)
     mirrored = gloss_transport(mesh.vertices, mesh.normals, open_to, directions) @ environment.radiance
@@ -175,7 +176,12 @@ class _Cells:
 
 
 def _settle(
-    sight: Sight, cells: _Cells, transport: np.ndarray, directions: Directions, is_grey: bool
+    sight: Sight,
+    cells: _Cells,
+    transport: np.ndarray,
+    directions: Directions,
+    is_grey: bool,
+    group: GroupLight,
 ) -> tuple[Environment, Tone, np.ndarray]:
     """Light of the right level and colour, the tone it leaves, and the model's albedo (N, 3) in that tone."""
     samples = cells.samples
@@ -183,7 +189,7 @@ def _settle(
     if len(samples.weights):
         explained = samples.reflectance * environment.shading(samples.transport)
         likely = skin_likeness(samples.appearance, explained, samples.weights)
-        environment = fit_environment(replace(samples, weights=samples.weights * likely), directions)
+        environment = group.fit(replace(samples, weights=samples.weights * likely), directions)
     if not len(samples.weights):
         return environment, settle_tone(sight.mesh.typical_skin()), sight.mesh.albedo_mean
     shading = environment.shading(samples.transport)
