@@ -129,12 +129,12 @@ def test_light_is_found_up_to_what_tone_and_exposure_share():
     case = _case(0.0)
     seen = case.result.vertex_confidence > 0.9
     ratio = case.result.vertex_shading_linear[seen] / case.truth.vertex_shading_linear[seen]
-    level = ratio.mean()
-    assert 0.6 < level < 1.7
-    assert np.abs(ratio / level - 1).mean() < 0.08
+    level = ratio.mean(0)
+    assert 0.6 < level.mean() < 1.7
+    assert np.abs(ratio / level - 1).mean() < 0.04
     cast = case.result.sh[:, 0] / case.result.sh[:, 0].mean()
     true_cast = case.truth.sh[:, 0] / case.truth.sh[:, 0].mean()
-    assert np.abs(cast - true_cast).max() < 0.1
+    assert np.abs(cast - true_cast).max() < 0.12
 
 
 def test_vertices_agree_with_the_texture():
