@@ -14,6 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from semblance.core_models.morphable import eyes
+from semblance.core_models.morphable.anatomy import LOWER_LID, UPPER_LID
+from semblance.core_models.morphable.blinks import blink_share
 from semblance.core_models.morphable.default import LEVELS, DefaultCage, dense_data
 from semblance.core_models.morphable.parts import Opening, mouth_opening, right_eye_opening
 from semblance.core_models.morphable.subdivision import subdivide
@@ -67,6 +69,8 @@ class ContactModel:
             values[..., kept, :] * _MM_PER_DM
             for values in (data.mean, data.identity_basis, data.expression_basis)
         )
+        margins = np.array(UPPER_LID + LOWER_LID)
+        self.lid_landmarks = [place[margins], place[cage.mirror[margins]]]
         self.faces = place[_within(fine.faces, kept)]
         self.lids, self.lips = [sheets(eye) for eye in eyelids], sheets(mouth)
         self.around, self.balls = [place[one] for one in around[:2]], [place[ball] for ball in balls]
@@ -74,12 +78,21 @@ class ContactModel:
 
     def points(self, weights: dict[str, float], identity: np.ndarray | None = None) -> np.ndarray:
         """Positions (n, 3) mm with expressions by name (without a side: both) and identity coefficients (80,)."""
-        result = self.mean.copy()
+        neutral = self.mean
+        if identity is not None:
+            neutral = neutral + np.tensordot(identity, self.identity, 1)
+        result = neutral.copy()
         for name, weight in weights.items():
             for k, each in enumerate(self.names):
                 if each in (name, name + "Left", name + "Right"):
-                    result += weight * self.expression[k]
-        return result if identity is None else result + np.tensordot(identity, self.identity, 1)
+                    result += weight * self._share(each, neutral) * self.expression[k]
+        return result
+
+    def _share(self, name: str, neutral: np.ndarray) -> np.ndarray | float:
+        if not name.startswith("eyeBlink"):
+            return 1.0
+        lids = self.lid_landmarks[name.endswith("Left")]
+        return blink_share(self.mean[:, 0], self.mean[lids], neutral[lids])[:, None]
 
     def depths(self, points: np.ndarray) -> Depths:
         """Of the shape with `points` (n, 3)."""

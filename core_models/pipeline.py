@@ -22,6 +22,7 @@ from .fitting.fit import Fit, Sighting, fit_person
 from .fitting.photometric import refine
 from .fitting.same_person import odd_photos
 from .fitting.samples import SurfaceSamples, sample_surface
+from .morphable.blinks import closing_expressions
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
@@ -272,13 +273,13 @@ def choose_faces(faces: list[Face], options: Options, path: str) -> list[Face]:
 
 def model_vertices(model: MorphableModel, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (N, 3) in decimetres, head frame, with the photo's expression and without."""
-    identity = torch.as_tensor(fit.identity, dtype=torch.float32).expand(2, -1)
+    identity = torch.as_tensor(fit.identity, dtype=torch.float32)[None]
     expression = torch.as_tensor(fit.expression, dtype=torch.float32)
     with torch.no_grad():
-        vertices, neutral = model.shape(
-            identity, torch.stack([expression, torch.zeros_like(expression)])
-        ).numpy()
-    return vertices, neutral
+        neutral = model.shape(identity, torch.zeros_like(expression)[None])[0]
+        offsets = torch.tensordot(expression, closing_expressions(model, neutral), 1)
+        vertices = (neutral + offsets)[model.twin]
+    return vertices.numpy(), neutral.numpy()
 
 
 def posed_vertices(model: MorphableModel, fit: Fit) -> np.ndarray:
@@ -375,7 +376,9 @@ def assemble(
         expression=_f32(fit.expression),
         albedo_coefficients=_f32(texture.albedo_coefficients),
         shape_key_names=np.array(model.expression_names),
-        shape_key_offsets=_f32(model.expression_basis.numpy() * METRES_PER_DECIMETRE),
+        shape_key_offsets=_f32(
+            closing_expressions(model, torch.from_numpy(neutral)).numpy() * METRES_PER_DECIMETRE
+        ),
         report=report,
     )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from semblance.benchmarks.contacts import ContactModel, crossing_depth
-from semblance.core_models.morphable.default import load_default_cage
+from semblance.core_models.morphable.blinks import closing_expressions
+from semblance.core_models.morphable.default import load_default_cage, load_default_model
 from semblance.core_models.morphable.expressions import CENTRAL, COMPANIONS, SIDED
 
 ALLOWED_MM = 0.5
@@ -74,10 +76,26 @@ def test_nothing_crosses_in_a_pair_of_expressions(model: ContactModel, weights: 
     assert model.depths(model.points(weights)).worst < ALLOWED_MM
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_a_blink_leaves_no_gap(model: ContactModel, side: int) -> None:
-    points = model.points({"eyeBlink": 1.0})
+def widest_gap(model: ContactModel, points: np.ndarray, side: int) -> float:
+    """Of both lid margins, mm, upwards: where the slit slopes that is more than across."""
     upper, lower = (points[edge][np.argsort(points[edge, 0])] for edge in model.edges[side])
-    gap = upper[:, 1] - np.interp(upper[:, 0], lower[:, 0], lower[:, 1])
-    # Upwards, not across: at the outer corner the slit slopes.
-    assert np.abs(gap).max() < 0.6
+    return float((upper[:, 1] - np.interp(upper[:, 0], lower[:, 0], lower[:, 1])).max())
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("person", range(-1, 6))
+def test_a_blink_closes_everybodys_eyes(model: ContactModel, side: int, person: int) -> None:
+    people = np.random.default_rng(5).normal(size=(6, len(model.identity)))
+    points = model.points({"eyeBlink": 1.0}, people[person] if person >= 0 else None)
+    assert widest_gap(model, points, side) < 0.7
+    assert model.depths(points).upper_in_lower_lid < ALLOWED_MM
+
+
+def test_only_blinks_are_made_to_measure() -> None:
+    model = load_default_model()
+    identity = torch.from_numpy(np.random.default_rng(6).normal(size=(1, model.n_identity))).float()
+    neutral = model.shape(identity, torch.zeros(1, model.n_expression))[0]
+    changed = (closing_expressions(model, neutral) != model.expression_basis).any(2).any(1)
+    found = {name for name, is_changed in zip(model.expression_names, changed, strict=True) if is_changed}
+    assert found == {"eyeBlinkLeft", "eyeBlinkRight"}
+    torch.testing.assert_close(closing_expressions(model, model.mean), model.expression_basis)
