@@ -26,8 +26,8 @@ _ENCLOSED = 0.3
 """Winding number from which a point counts as inside a sheet; half a turn is lost to the opening at its back."""
 _FLESH_MM = 4.0
 """What is further from a sheet is not in its flesh."""
-
-
+_SUBNASALE, _NOSE_MM = 2, 20.0
+"""The landmark between nostrils and lip, and the radius about it in which both nostrils lie."""
 _MM_PER_DM = 100.0
 
 
@@ -38,11 +38,15 @@ class Depths:
     lids_in_eyeballs: float
     upper_in_lower_lid: float
     upper_in_lower_lip: float
+    nose_in_itself: float
+    """Longest edge about the nostrils that pierces the nose; 0 where none does."""
 
     @property
     def worst(self) -> float:
         """The largest of them."""
-        return max(self.lids_in_eyeballs, self.upper_in_lower_lid, self.upper_in_lower_lip)
+        return max(
+            self.lids_in_eyeballs, self.upper_in_lower_lid, self.upper_in_lower_lip, self.nose_in_itself
+        )
 
 
 class ContactModel:
@@ -57,7 +61,9 @@ class ContactModel:
         half = len(eyes.build_eyeballs().offsets) // 2
         balls = [fine.matrix.shape[0] + side * half + np.arange(half) for side in range(2)]
         around = [_about(opening) for opening in (*eyelids, mouth)]
-        kept = np.unique(np.concatenate(around + balls))
+        centres = data.mean[fine.faces].mean(1) - data.mean[_SUBNASALE]
+        nose = fine.faces[np.linalg.norm(centres, axis=1) * _MM_PER_DM < _NOSE_MM]
+        kept = np.unique(np.concatenate([*around, *balls, nose.ravel()]))
         place = np.full(len(data.mean), -1)
         place[kept] = np.arange(len(kept))
 
@@ -72,6 +78,7 @@ class ContactModel:
         margins = np.array(UPPER_LID + LOWER_LID)
         self.lid_landmarks = [place[margins], place[cage.mirror[margins]]]
         self.faces = place[_within(fine.faces, kept)]
+        self.nose = place[nose]
         self.lids, self.lips = [sheets(eye) for eye in eyelids], sheets(mouth)
         self.around, self.balls = [place[one] for one in around[:2]], [place[ball] for ball in balls]
         self.edges = [(place[eye.upper_edge], place[eye.lower_edge]) for eye in eyelids]
@@ -102,7 +109,9 @@ class ContactModel:
             for around, ball in zip(self.around, self.balls, strict=True)
         ]
         lids = [crossing_depth(points, normals, lid) for lid in self.lids]
-        return Depths(-min(clearance), max(lids), crossing_depth(points, normals, self.lips))
+        piercing, _ = crossings(points, self.nose, self.nose)
+        length = np.linalg.norm(points[piercing[:, 0]] - points[piercing[:, 1]], axis=1).max(initial=0.0)
+        return Depths(-min(clearance), max(lids), crossing_depth(points, normals, self.lips), float(length))
 
 
 def _about(opening: Opening) -> np.ndarray:

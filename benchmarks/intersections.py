@@ -1,4 +1,4 @@
-"""How deep do lids, lips and eyeballs of the default model run into each other? Millimetres, 0 where they do not.
+"""How deep do lids, lips, nostrils and eyeballs of the default model run into each other? 0 mm where they do not.
 
     python -m semblance.benchmarks.intersections [--model default_face.npz]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -60,20 +61,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=DEFAULT_PATH)
     model = ContactModel(load_default_cage(parser.parse_args().model))
-    groups: dict[str, list[tuple[float, float, float, str]]] = {}
+    groups: dict[str, list[tuple]] = {}
     for group, weights, identity in cases(len(model.identity)):
         depths = model.depths(model.points(weights, identity))
-        row = (depths.lids_in_eyeballs, depths.upper_in_lower_lid, depths.upper_in_lower_lip)
-        groups.setdefault(group, []).append((*row, " ".join(weights)))
-    print(
-        f"{'largest (median) depth, mm':32}{'lid in eyeball':>18}{'lid in lid':>18}{'lip in lip':>18}  worst"
-    )
+        row = (*astuple(depths), " ".join(weights))
+        groups.setdefault(group, []).append(row)
+    heads = "".join(f"{name:>18}" for name in ("lid in eyeball", "lid in lid", "lip in lip", "nose in nose"))
+    print(f"{'largest (median) depth, mm':32}{heads}  worst")
     for group, rows in groups.items():
-        table = np.maximum(np.array([row[:3] for row in rows]), 0)
+        table = np.maximum(np.array([row[:-1] for row in rows]), 0)
         cells = "".join(
             f"{a:10.2f} ({b:5.2f})" for a, b in zip(table.max(0), np.median(table, 0), strict=True)
         )
-        print(f"{group:32}{cells}  {rows[int(table.max(1).argmax())][3]}")
+        print(f"{group:32}{cells}  {rows[int(table.max(1).argmax())][-1]}")
 
 
 if __name__ == "__main__":
