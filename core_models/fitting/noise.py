@@ -10,7 +10,7 @@ All lengths here are decimetres in a plane through the face, parallel to the ima
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
@@ -45,6 +45,11 @@ class NoiseSettings:
     """Pairs (length over which errors agree, standard deviation) of squared-exponential covariances."""
     doubling_distance: float = 0.3
     """Deviations double at this distance from the nearest feature, and go on growing linearly."""
+
+    def scaled(self, factor: float) -> NoiseSettings:
+        """The same errors, `factor` times as large."""
+        correlated = tuple((length, factor * deviation) for length, deviation in self.correlated)
+        return replace(self, independent=factor * self.independent, correlated=correlated)
 
 
 class LandmarkNoise:

@@ -11,7 +11,7 @@ noses and jaws towards the average.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,11 @@ class PhotometricSettings:
             noise=NoiseSettings(independent=0.00375, correlated=((0.10, 0.00225),)), iterations=6
         )
     )
+    usual_rms: float = 0.75
+    """% of the distance between the eyes; where the landmark fit stays further from its landmarks, their errors are
+    taken to be larger in proportion, …"""
+    most_doubt: float = 2.0
+    """… at most by this factor."""
     blurs: tuple[float, ...] = (0.04, 0.02)
     """Gaussian σ (dm at the face) of the photo: coarse first."""
     grain: float = 0.06
@@ -76,8 +81,11 @@ def refine(
         image = look_at(srgb, mask, sighting.landmarks, scale, settings.blurs)
         evidence.append(ShadingEvidence(model, samples, image, fit.K[:2, 2], settings))
     evidence[0].tick = lambda done: tick(done / settings.fit.iterations)
+    misfit = float(np.mean([fit.landmark_rms_percent for fit in fits]))
+    doubt = min(max(misfit / settings.usual_rms, 1.0), settings.most_doubt)
+    doubtful = replace(settings.fit, noise=settings.fit.noise.scaled(doubt))
     try:
-        refined = refine_person(model, sightings, fits, evidence, settings.fit)
+        refined = refine_person(model, sightings, fits, evidence, doubtful)
     except FitError:
         return list(fits)
     return refined if _is_better(sightings, evidence, fits, refined, settings) else list(fits)
