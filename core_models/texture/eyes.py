@@ -40,6 +40,8 @@ _SCLERA_TRUST = np.array([0.3, 0.6])
 _LIGHT_RANGE = (0.4, 2.5)
 _DETAIL = (0.25, 0.55)
 """Log departures from the profile that are still the eye's own, and those that are light."""
+_CONTINUED = (-0.9, 0.4)
+"""Range of the logarithm of that light."""
 _HELD = (0.75, 1.3)
 _BIN_MM = 0.45
 _SPREAD = 0.008
@@ -165,12 +167,13 @@ def _iris(eyes: _Eyes, colour: np.ndarray, ring: np.ndarray, pixels: float) -> n
 
 
 def _continued(sight: Sight, eyes: _Eyes, values: np.ndarray) -> np.ndarray:
-    """Texel `values` (E, 3) where seen, elsewhere those around, fading to nothing farther in."""
-    columns = np.zeros((len(sight.seen), 4), np.float32)
-    columns[eyes.texels, :3], columns[eyes.texels, 3] = values * eyes.seen[:, None], eyes.seen
+    """Texel `values` (E, 3) where seen, elsewhere those around without colour, fading to nothing farther in."""
+    columns = np.zeros((len(sight.seen), 2), np.float32)
+    well = eyes.seen * (eyes.seen > _LEAST_SEEN)
+    columns[eyes.texels] = np.stack([well * (values @ _LUMINANCE), well], axis=1)
     spread = cv2.GaussianBlur(sight.atlas.image(columns), (0, 0), _SPREAD * sight.atlas.size)
     around = sight.atlas.gather(spread)[eyes.texels]
-    near = around[:, :3] / (around[:, 3:] + 0.02)
+    near = np.clip(around[:, :1] / (around[:, 1:] + 0.02), *_CONTINUED)
     return eyes.seen[:, None] * values + (1 - eyes.seen[:, None]) * near
 
 
