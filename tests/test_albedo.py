@@ -38,6 +38,15 @@ def test_freckles_stay_skin_and_soft_shadows_become_light():
     assert np.allclose(found * shading * residual, albedo * shading * shadow, atol=1e-6)
 
 
+def test_a_mole_is_no_shadow():
+    atlas = _grid_atlas()
+    row, column = np.divmod(atlas.texels, 128)
+    mole = np.hypot(row - 64, column - 64) < 3
+    photo = np.where(mole[:, None], 0.25, 1.0) * np.tile(SKIN, (len(row), 1))
+    residual = grey_residual(atlas, photo, np.tile(SKIN, (len(row), 1)), np.ones(len(row)))
+    assert residual[mole].min() > 0.8
+
+
 def test_residual_fades_where_nothing_is_seen():
     atlas = _grid_atlas()
     column = atlas.texels % 128

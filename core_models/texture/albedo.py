@@ -21,6 +21,8 @@ CHROMA_RESIDUAL = (0.035, 0.85)
 """Of the smooth misfit between photo and model × light: the σ that it is smoothed with, as a part of the texture's
 side (0.025 is about 7 mm on the face, the finest cast shadow that is followed), and the share of it that is believed
 to be light. Colour is smoothed more: some of it is flushed skin, most the camera's saturated shadows."""
+_UNUSUAL = 0.4
+"""Log departure from its surroundings at which a place's say has halved: a mole is no shadow."""
 _GREY_LIMIT, _CHROMA_LIMIT = 1.5, 0.8
 """Largest |log| of the residual's mean over the channels and of their departure from it."""
 _TINT_SUPPORT = 0.005
@@ -48,8 +50,10 @@ def grey_residual(
     appearance (M, 3) and explained = model albedo × fitted shading (M, 3), both linear; weights (M,): where to
     measure.
     """
-    grey = _log_ratio(appearance, explained).mean(1, keepdims=True)
-    smooth = _smooth(atlas, _limited(grey, 2 * _GREY_LIMIT), weights, *GREY_RESIDUAL)
+    grey = _limited(_log_ratio(appearance, explained).mean(1, keepdims=True), 2 * _GREY_LIMIT)
+    first = atlas.gather(_smooth(atlas, grey, weights, GREY_RESIDUAL[0], 1.0)).reshape(-1)
+    usual = weights / (1 + ((grey[:, 0] - first) / _UNUSUAL) ** 2)
+    smooth = _smooth(atlas, grey, usual, *GREY_RESIDUAL)
     return np.exp(atlas.gather(_limited(smooth, _GREY_LIMIT))).reshape(-1, 1)
 
 
