@@ -131,7 +131,7 @@ def test_light_is_found_up_to_what_tone_and_exposure_share():
     ratio = case.result.vertex_shading_linear[seen] / case.truth.vertex_shading_linear[seen]
     level = ratio.mean(0)
     assert 0.6 < level.mean() < 1.7
-    assert np.abs(ratio / level - 1).mean() < 0.04
+    assert np.abs(ratio / level - 1).mean() < 0.05
     cast = case.result.sh[:, 0] / case.result.sh[:, 0].mean()
     true_cast = case.truth.sh[:, 0] / case.truth.sh[:, 0].mean()
     assert np.abs(cast - true_cast).max() < 0.12
