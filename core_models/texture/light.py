@@ -39,6 +39,8 @@ _GREY_SATURATION = 0.02
 """(max − min) ÷ mean of the channels below which nearly all skin of a black-and-white photo stays."""
 _REDNESS_SPREAD = 0.12
 """Of log(red ÷ √(green · blue)) over skin."""
+_INSIDE_FLOOR = 0.2
+"""Of the mean shading: in the pockets behind the lids a misfit of a millimetre shows skin, which is not so dark."""
 _ALBEDO_NOISE = 0.02
 
 
@@ -100,6 +102,8 @@ def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLi
     residual *= chroma_of_light(atlas, appearance / (shading * residual), prior, skin)
     residual[head_texels(atlas, mesh)] = 1.0
     shading = sew_head(atlas, mesh, shading * residual)
+    inside = sight.where("mouth")
+    shading[inside] = np.maximum(shading[inside], _INSIDE_FLOOR * shading[~inside].mean(0))
     shading, prior = clear_eyes(sight, shading, prior)
     return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
 
