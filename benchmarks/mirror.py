@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from semblance.core_models.assembly import model_vertices
 from semblance.core_models.faces.find import FaceFinder
 from semblance.core_models.fitting.fit import fit_landmarks
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 from semblance.core_models.photo.load import Photo, load_photo
-from semblance.core_models.pipeline import model_vertices
 from semblance.train.data.photos import list_photos
 
 _MM_PER_DECIMETRE = 100.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from semblance.core_models.assembly import posed_vertices
 from semblance.core_models.colour import linear_to_srgb_uint8
 from semblance.core_models.faces.find import Face, FaceFinder
 from semblance.core_models.faces.glasses import UNIT_PX, glasses_share
@@ -30,7 +31,6 @@ from semblance.core_models.faces.skin import weigh_skin
 from semblance.core_models.fitting.fit import fit_landmarks
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.photo.load import Photo
-from semblance.core_models.pipeline import posed_vertices
 
 ASTRONAUT = skimage.data.astronaut()
 CHEEK = (200, 125)
