@@ -22,15 +22,12 @@ from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
 from .texture.atlas import build_atlas
-from .texture.bake import TextureResult, bake_texture
+from .texture.bake import DRAFT, STANDARD, TextureResult, bake_texture
 from .texture.group import GroupLight
-from .texture.light import N_DIRECTIONS
 from .texture.merge import merge_textures
 
 DRAFT_SIZE = 512
 """Pixels; the largest texture of a draft."""
-DRAFT_DIRECTIONS = 48
-"""That light may come from in a draft."""
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
@@ -204,7 +201,7 @@ def bake_shots(
 ) -> TextureResult:
     """The texture, in the first photo's light, of everything that the photos show."""
     size = texture_size(options)
-    n_directions = DRAFT_DIRECTIONS if options.quality == "draft" else N_DIRECTIONS
+    effort = DRAFT if options.quality == "draft" else STANDARD
     textures = [
         bake_texture(
             shot.photo.srgb,
@@ -213,7 +210,7 @@ def bake_shots(
             posed,
             fit.K,
             size,
-            n_directions,
+            effort,
             group if shot is shots[0] else None,
         )
         for shot, mask, fit, posed in zip(shots, masks, fits, in_camera, strict=True)

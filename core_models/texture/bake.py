@@ -16,7 +16,7 @@ from .complete import Places, complete_albedo, plan_completion
 from .eyes import held_to
 from .group import GroupLight
 from .images import extend, resize_map
-from .light import N_DIRECTIONS, FaceLight, Sight, take_light_off
+from .light import FaceLight, Sight, take_light_off
 from .posed import PosedMesh, pose_mesh
 from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .sew import HEAD_REGIONS, head_texels, sew_head
@@ -28,12 +28,24 @@ from .visibility import view_depth
 if TYPE_CHECKING:
     from ..morphable.model import MorphableModel
 
-PLAN_SIZE = 512
-"""Light, shading, confidence and tone are smooth: they are found at this size and resampled to the texture's."""
+
+@dataclass(frozen=True)
+class Effort:
+    """How finely the light is found."""
+
+    n_directions: int
+    """Even; that it may come from."""
+    plan_size: int
+    """Light, shading, confidence and tone are smooth: they are found at this texture size and resampled."""
+
+
+STANDARD, DRAFT = Effort(128, 512), Effort(32, 256)
 INSIDES = ("eyes", "mouth", "teeth", "gums", "tongue")
 """Regions that are not skin."""
 _MILLIMETRES = 100.0
 """In a decimetre."""
+_AROUND_SIZE = 512
+"""Of the colours outside the layout."""
 _BAND = 1 << 20
 """Texels encoded at a time."""
 
@@ -71,7 +83,7 @@ def bake_texture(
     vertices_camera: np.ndarray,
     K: np.ndarray,
     size: int = 1024,
-    n_directions: int = N_DIRECTIONS,
+    effort: Effort = STANDARD,
     group: GroupLight | None = None,
 ) -> TextureResult:
     """Unwrap a photo onto a posed model and take its light off.
@@ -83,12 +95,12 @@ def bake_texture(
         vertices_camera: (N, 3) decimetres, camera frame.
         K: (3, 3), pixels of the photo.
         size: S of the textures; at least 64, a multiple of it best.
-        n_directions: even; that the light may come from.
+        effort: what may be spent on the light.
         group: what other faces of the same photo have shown of its light; this one is added.
     """
     mesh = pose_mesh(model, vertices_camera)
-    plan_atlas = build_atlas(mesh.uv, mesh.faces, min(size, PLAN_SIZE))
-    atlas = plan_atlas if size <= PLAN_SIZE else build_atlas(mesh.uv, mesh.faces, size)
+    plan_atlas = build_atlas(mesh.uv, mesh.faces, min(size, effort.plan_size))
+    atlas = plan_atlas if size <= effort.plan_size else build_atlas(mesh.uv, mesh.faces, size)
 
     surface = _place(plan_atlas, mesh, K)
     seen = see_face(mesh, plan_atlas, surface, face_mask, K)
@@ -96,7 +108,7 @@ def bake_texture(
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
     light = take_light_off(
-        Sight(mesh, plan_atlas, surface, appearance, seen), n_directions, group or GroupLight()
+        Sight(mesh, plan_atlas, surface, appearance, seen), effort.n_directions, group or GroupLight()
     )
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
@@ -198,12 +210,12 @@ def _assemble(
 
 
 def _encode_texture(atlas: Atlas, albedo: np.ndarray) -> np.ndarray:
-    """(S, S, 3) uint8 sRGB of texel albedos (M, 3) linear, continued outside the layout at plan size."""
+    """(S, S, 3) uint8 sRGB of texel albedos (M, 3) linear, continued outside the layout coarsely."""
     encoded = np.concatenate(
         [linear_to_srgb_uint8(band) for band in np.array_split(albedo, 1 + len(albedo) // _BAND)]
     )
     image = atlas.image(encoded)
-    block = max(1, atlas.size // PLAN_SIZE)
+    block = max(1, atlas.size // _AROUND_SIZE)
     small, small_covered = image[::block, ::block], atlas.covered()[::block, ::block]
     around = resize_map(extend(small, small_covered), atlas.size)
     return np.where(atlas.covered()[..., None], image, around)

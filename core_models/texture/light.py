@@ -22,8 +22,6 @@ from .tone import Sclera, Tone, settle_tone
 from .transport import Directions, diffuse_transport, sphere_directions, visibility
 from .unwrap import Surface
 
-N_DIRECTIONS = 128
-"""Directions that light may come from, 18° apart."""
 _CELL = 4
 """Texels at plan size, a side, of the patches that the light is estimated from: about 2 mm."""
 _PREVIEW_STEP = 5

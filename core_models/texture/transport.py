@@ -8,6 +8,7 @@ of that map (percentage-closer filtered). Self-shadows and ambient occlusion com
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,12 +80,16 @@ def visibility(
     lifted = points + torch.as_tensor(normals, dtype=torch.float32) * (_NORMAL_OFFSET * pixel)
     facing = np.asarray(normals, np.float32) @ towards.T > 0
     share = np.zeros(facing.shape, np.float32)
-    for index, direction in enumerate(torch.as_tensor(towards, dtype=torch.float32)):
-        frame = _frame(direction)
+
+    def look(index: int) -> None:
+        frame = _frame(torch.as_tensor(towards[index], dtype=torch.float32))
         depth = _depth_map((points - centre) @ frame.T, triangles, radius, side)
         chosen = np.flatnonzero(facing[:, index])
         receivers = ((lifted[chosen] - centre) @ frame.T).numpy()
         share[chosen, index] = _lit(depth, receivers, radius, side)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(look, range(len(towards))))
     return share
 
 
