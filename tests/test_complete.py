@@ -10,7 +10,7 @@ from semblance.core_models.texture.complete import Places, complete_albedo, plan
 from semblance.core_models.texture.images import extend
 from semblance.core_models.texture.membrane import membrane
 from semblance.core_models.texture.skin_grain import RestSurface
-from semblance.core_models.texture.vertex_colours import average_to_vertices
+from semblance.core_models.texture.vertex_colours import average_to_vertices, vertex_colours
 
 
 def _disc(size: int) -> np.ndarray:
@@ -192,3 +192,18 @@ def test_vertex_colours_of_a_linear_texture_are_exact(size):
     texels = atlas.weights @ detail
     fitted = atlas.weights @ average_to_vertices(atlas, texels, uv)
     assert np.sqrt(((fitted - texels) ** 2).mean()) < 0.6 * texels.std()
+
+
+def test_highlights_on_the_eyes_do_not_colour_their_vertices():
+    x, y = np.meshgrid(np.linspace(0, 1, 11), np.linspace(0, 1, 11))
+    uv = np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
+    corner = (np.arange(10)[:, None] * 11 + np.arange(10)).ravel()
+    faces = np.concatenate(
+        [np.stack([corner, corner + 1, corner + 12], -1), np.stack([corner, corner + 12, corner + 11], -1)]
+    )
+    atlas = build_atlas(uv, faces, 64)
+    albedo = np.tile(np.float32([0.05, 0.03, 0.02]), (len(atlas.texels), 1))
+    sparkle = np.exp(np.random.default_rng(0).normal(0, 2, albedo.shape)).astype(np.float32)
+    found, shading = vertex_colours(atlas, albedo, sparkle, uv, np.ones(len(uv), bool))
+    np.testing.assert_allclose(found, np.tile(albedo[:1], (len(uv), 1)), rtol=1e-3)
+    assert shading.min() > 0

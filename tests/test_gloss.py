@@ -85,3 +85,13 @@ def test_gloss_lies_where_the_lamp_is_mirrored():
     assert 0.6 * REFLECTANCE < table[len(table) // 2].sum() < 1.2 * REFLECTANCE
     hidden = gloss_transport(vertices, normals, np.zeros((len(normals), 128), np.float32), directions)
     assert hidden.max() == 0
+
+
+def test_black_beside_the_face_is_left_alone():
+    """A dark background with a trace of blue must not become gloss."""
+    dark = np.tile(np.float32([0, 0, 0.002]), (len(ATLAS.texels), 1))
+    nowhere = np.zeros(len(dark), np.float32)
+    factor = find_gloss(
+        ATLAS, dark, np.ones_like(dark), np.tile(PALE, (len(dark), 1)), 0.04 * _bump(0.5, 0.5), nowhere
+    )
+    np.testing.assert_allclose(factor, 1, atol=1e-6)

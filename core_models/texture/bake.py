@@ -22,7 +22,7 @@ from .sampling import PhotoPyramid, build_pyramid, sample_pyramid
 from .sew import HEAD_REGIONS, head_texels, sew_head
 from .skin_grain import RestSurface, grained, measure_grain, rest_surface
 from .unwrap import Surface, drop_slivers, place_texels, see_texels
-from .vertex_colours import average_to_vertices
+from .vertex_colours import average_to_vertices, vertex_colours
 from .visibility import view_depth
 
 if TYPE_CHECKING:
@@ -192,14 +192,15 @@ def _assemble(
     """Images and vertex colours from the texels' albedo (M, 3) and shading (M, 3)."""
     covered = atlas.covered()
     confidence = np.where(covered, resize_map(maps.confidence, atlas.size), 0.0)
-    vertex_shading = np.maximum(average_to_vertices(atlas, shading, mesh.uv), 1e-3)
-    vertex_appearance = average_to_vertices(atlas, albedo * shading, mesh.uv)
+    eyes = np.zeros(len(mesh.uv), bool)
+    eyes[mesh.faces[np.isin(mesh.face_region, mesh.regions("eyes"))]] = True
+    vertex_albedo, vertex_shading = vertex_colours(atlas, albedo, shading, mesh.uv, eyes)
     vertex_confidence = average_to_vertices(atlas, atlas.gather(confidence)[:, None], mesh.uv)[:, 0]
     return TextureResult(
         sh=light.environment.sh().astype(np.float32),
         albedo_coefficients=light.albedo_coefficients,
-        vertex_albedo_linear=divide_out(vertex_appearance, vertex_shading).astype(np.float32),
-        vertex_shading_linear=vertex_shading.astype(np.float32),
+        vertex_albedo_linear=vertex_albedo,
+        vertex_shading_linear=vertex_shading,
         vertex_confidence=np.clip(vertex_confidence, 0.0, 1.0).astype(np.float32),
         albedo_srgb=_encode_texture(atlas, albedo),
         shading_linear=resize_map(maps.shading, atlas.size).astype(np.float16),

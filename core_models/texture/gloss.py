@@ -37,6 +37,7 @@ _BURNT, _LEAST_PRECISION = (0.85, 0.97), 0.02
 """Linear levels of a photo between which a channel stops telling anything; the share of its say that it keeps."""
 _SOFT = 0.002
 """Of the texture's side: half a millimetre."""
+_BLACK = 1e-4
 
 
 def gloss_transport(
@@ -75,7 +76,7 @@ def find_gloss(
     appearance, diffuse shading, expected albedo (M, 3), linear; ordinary (M,): what ordinary skin mirrors in this
     light, relative to white's diffuse reflection; where (M,) 0…1: on skin.
     """
-    smooth = _blurred(atlas, appearance / shading)
+    smooth = np.maximum(_blurred(atlas, appearance / shading), _BLACK)
     burnt = smoothstep(_blurred(atlas, appearance), *_BURNT) * where[:, None]
     precision = (1 - burnt + _LEAST_PRECISION) / _deviation(smooth) ** 2
     colour = np.ones(3)
@@ -118,7 +119,5 @@ def _deviation(delit: np.ndarray) -> np.ndarray:
 
 
 def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:
-    image = cv2.GaussianBlur(
-        atlas.image(np.maximum(values, 1e-4).astype(np.float32)), (0, 0), _SOFT * atlas.size
-    )
+    image = cv2.GaussianBlur(atlas.image(values.astype(np.float32)), (0, 0), _SOFT * atlas.size)
     return atlas.gather(image).reshape(values.shape)

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
+from .albedo import ALBEDO_RANGE
 from .atlas import Atlas
 from .images import sample_bilinear
 
 _SHARPENING_STEPS = 4
 """Landweber steps after the first average: each halves the blur of averaging and interpolating; more would ring."""
+_LEAST_SHADING = 1e-3
 _LEAST_WEIGHT = 0.25
 """Texels; a vertex around which less lies takes the texture's value at its own place."""
+
+
+def vertex_colours(
+    atlas: Atlas, albedo: np.ndarray, shading: np.ndarray, uv: np.ndarray, eyes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo and shading (N, 3) at the vertices from the texels' (M, 3), linear; their product is the appearance.
+
+    Skin's albedo is appearance ÷ shading, which keeps the render true; on the eyes (N,) bool highlights change the
+    shading more from texel to texel than vertices can follow, so there the albedo is averaged itself.
+    """
+    columns = average_to_vertices(atlas, np.hstack([albedo, shading, albedo * shading]), uv)
+    plain, shading, appearance = np.hsplit(columns, 3)
+    shading = np.maximum(shading, _LEAST_SHADING)
+    albedo = np.clip(np.where(eyes[:, None], plain, appearance / shading), *ALBEDO_RANGE)
+    shading = np.where(eyes[:, None], np.maximum(appearance / albedo, _LEAST_SHADING), shading)
+    return albedo.astype(np.float32), shading.astype(np.float32)
 
 
 def average_to_vertices(atlas: Atlas, values: np.ndarray, uv: np.ndarray) -> np.ndarray:
