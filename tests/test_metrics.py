@@ -117,6 +117,16 @@ def test_the_truth_scores_near_perfect(truth, size) -> None:
         assert score.l1 < 0.002, name
 
 
+def test_hair_over_the_face_costs_the_oval_only(truth) -> None:
+    """Where the mask says that something else shows, an honest render differs from the photo."""
+    photo, mask = truth.photo_srgb.copy(), truth.mask.copy()
+    middle = int(truth.landmarks[168, 1] / truth.image_size[1] * len(photo))
+    photo[:middle], mask[:middle] = 0, 0
+    result = score_frame(dataclasses.replace(truth, photo_srgb=photo, mask=mask), 224)
+    assert result.scores["uv_image"].psnr < 20
+    assert result.face_scores["uv_image"].psnr > 45
+
+
 @pytest.mark.parametrize("size", [224, 512])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_tenth_of_a_pixel_is_seen(truth, axis, size) -> None:

@@ -162,6 +162,10 @@ def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> R
             str(size): {mode: asdict(score) for mode, score in frame.scores.items()}
             for size, frame in frames.items()
         },
+        "face_scores": {
+            str(size): {mode: asdict(score) for mode, score in frame.face_scores.items()}
+            for size, frame in frames.items()
+        },
         "seconds": round(seconds, 3),
         "warnings": list(reconstruction.report.get("warnings", [])),
     }

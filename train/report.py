@@ -46,16 +46,26 @@ def totals(records: list[Record]) -> dict[str, Any]:
         "coverage": {
             str(size): _spread([record["coverage"][str(size)] for record in good]) for size in SIZES
         },
-        "scores": {
-            str(size): {
-                name: {
-                    measure: _spread([record["scores"][str(size)][name][measure] for record in good])
-                    for measure in MEASURES
-                }
-                for name in (mode_name(*mode) for mode in MODES)
+        "scores": _totals_of(good, "scores"),
+        "face_scores": _totals_of(
+            [record for record in good if record["face_scores"][str(SIZES[0])]], "face_scores"
+        ),
+    }
+
+
+def _totals_of(records: list[Record], kind: str) -> dict[str, Any]:
+    """By size, mode and measure; empty without records."""
+    if not records:
+        return {}
+    return {
+        str(size): {
+            name: {
+                measure: _spread([record[kind][str(size)][name][measure] for record in records])
+                for measure in MEASURES
             }
-            for size in SIZES
-        },
+            for name in (mode_name(*mode) for mode in MODES)
+        }
+        for size in SIZES
     }
 
 
@@ -164,6 +174,11 @@ def _total_rows(summary: dict[str, Any]) -> list[str]:
             ]
             cells += [", ".join(f"{measure} {value}" for measure, value in published.items())]
             lines.append(f"| {' | '.join(cells)} |")
+    for texture in ("uv", "vertex"):
+        if summary["face_scores"]:
+            face = summary["face_scores"][str(SIZES[0])][mode_name(texture, "image")]
+            values = ", ".join(f"{measure} {_cell(face[measure], 4)}" for measure in MEASURES)
+            lines += ["", f"Where the mask sees the face, {SIZES[0]}², {texture}: {values}."]
     coverage = ", ".join(f"{_cell(summary['coverage'][str(size)], 3)} at {size}²" for size in SIZES)
     rms = _cell(summary["landmark_rms_percent"], 3)
     lines += ["", f"Landmark RMS, % of the inter-ocular distance: {rms}."]

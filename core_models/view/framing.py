@@ -123,6 +123,16 @@ def inside_photo(reconstruction: Reconstruction, frame: Frame, size: int) -> np.
     return rows[:, None] & columns
 
 
+def frame_mask(reconstruction: Reconstruction, frame: Frame, size: int) -> np.ndarray:
+    """(size, size) uint8: the mask at the pixels' centres, 0 outside the photo."""
+    height, width = reconstruction.mask.shape
+    left, top, side_x, side_y = _stored_box(reconstruction, frame)
+    centre = (np.arange(size) + 0.5) / size
+    columns = np.clip((left + centre * side_x).astype(int), 0, width - 1)
+    rows = np.clip((top + centre * side_y).astype(int), 0, height - 1)
+    return np.where(inside_photo(reconstruction, frame, size), reconstruction.mask[np.ix_(rows, columns)], 0)
+
+
 def _stored_box(reconstruction: Reconstruction, frame: Frame) -> tuple[float, float, float, float]:
     """Left, top, width and height in pixels of the stored photo, which may be smaller than the original."""
     height, width = reconstruction.photo_srgb.shape[:2]
