@@ -3,8 +3,8 @@ division by a light of free level leaves open.
 
 What skin shows is gain · albedo, channel by channel. The albedo must lie on the curve of human skin colours, every
 place on it as likely as any other; the light's level and colour are those that photographers choose; and the whites of
-the eyes, about as bright in everybody, stand in the same light. The posterior mean over all skin colours decides, so
-that doubt does not pull towards one tone.
+the eyes, about as bright in everybody, stand in the same light. The posterior mean over all skin colours decides, and
+its pull towards the middle is undone, so that doubt does not draw towards one tone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from scipy.special import ndtr
 
 from ..morphable.skin import skin_colour
 
-LEVEL, LEVEL_SIGMA = 0.85, 0.4
-"""Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm."""
+LEVEL, LEVEL_SIGMA = 0.85, 0.42
+"""Median of the light's level (what a white surface as lit as the average skin shows) and σ of its logarithm, …"""
+ADAPTATION, _USUAL_LUMINANCE = 0.2, 0.25
+"""… for skin of that luminance; of a darker one, photographers and cameras make up for this part of the logarithm."""
+EXPANSION = 1.2
+"""A posterior mean lies nearer to the middle of all skins than the skin does; undone by this factor in logarithms."""
 WARMTH_SIGMA, TINT_SIGMA = 0.25, 0.12
 """σ of log(red ÷ blue) and of log(green² ÷ (red · blue)) of a white-balanced photo's light."""
 BLOOD = (-0.03, 0.15)
@@ -41,6 +45,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _WARMTH = np.array([1.0, 0.0, -1.0])
 _TINT = np.array([-1.0, 2.0, -1.0])
 _LEAST = 1e-12
+_MOST_ALBEDO = 0.8
 _N_MELANIN, _N_BLOOD = 121, 17
 
 
@@ -96,23 +101,25 @@ def settle_tone(
         log_gain = np.broadcast_to(
             (np.log(np.maximum(skin @ _LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
         )
-    cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain)
+    cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain, log_albedo)
     if not grey:
         cost = cost + (np.maximum(log_gain @ _WARMTH - coolest, 0) / BLUER_SIGMA) ** 2
     if sclera is not None and sclera.n_samples:
         cost = cost + _sclera_cost(log_gain, sclera)
     weights = np.exp(-0.5 * (cost - cost.min()))
     weights /= weights.sum()
-    albedo = np.exp(weights @ log_albedo)
+    middle = np.log(skin_colour(0.5))
+    albedo = np.minimum(np.exp(middle + EXPANSION * (weights @ log_albedo - middle)), _MOST_ALBEDO)
     luminance = log_albedo @ _LUMINANCE
     doubt = float(np.sqrt(weights @ (luminance - weights @ luminance) ** 2))
     return Tone(np.maximum(skin, 1e-4) / albedo, albedo, doubt)
 
 
-def _light_cost(log_gain: np.ndarray) -> np.ndarray:
-    """Squared departures (G,) in σ of gains' logarithms (G, 3) from a photographer's light."""
+def _light_cost(log_gain: np.ndarray, log_albedo: np.ndarray) -> np.ndarray:
+    """Squared departures (G,) in σ of gains' logarithms (G, 3) from a photographer's light on albedos (G, 3)."""
+    adapted = -ADAPTATION * (log_albedo @ _LUMINANCE - np.log(_USUAL_LUMINANCE))
     return (
-        ((log_gain @ _LUMINANCE - np.log(LEVEL)) / LEVEL_SIGMA) ** 2
+        ((log_gain @ _LUMINANCE - np.log(LEVEL) - adapted) / LEVEL_SIGMA) ** 2
         + (log_gain @ _WARMTH / WARMTH_SIGMA) ** 2
         + (log_gain @ _TINT / TINT_SIGMA) ** 2
     )
