@@ -46,8 +46,9 @@ def _plane_atlas(size: int):
     return build_atlas(uv, np.array([[0, 1, 2], [0, 2, 3]]), size)
 
 
-def _places(atlas: Atlas, skin: np.ndarray, blink: np.ndarray) -> Places:
-    return Places(atlas.covered(), skin, blink, np.ones_like(blink))
+def _places(atlas: Atlas, skin: np.ndarray, blink: np.ndarray, beard: np.ndarray | None = None) -> Places:
+    beard = np.zeros_like(blink) if beard is None else beard
+    return Places(atlas.covered(), skin, blink, np.ones_like(blink), beard)
 
 
 def _complete(
@@ -207,3 +208,21 @@ def test_highlights_on_the_eyes_do_not_colour_their_vertices():
     found, shading = vertex_colours(atlas, albedo, sparkle, uv, np.ones(len(uv), bool))
     np.testing.assert_allclose(found, np.tile(albedo[:1], (len(uv), 1)), rtol=1e-3)
     assert shading.min() > 0
+
+
+def test_a_beard_reaches_where_the_photo_ends():
+    """Dark hair beside what is hidden is a strand of the head's, unless it is known to be a beard."""
+    skin, _ = _smooth_face(256)
+    row = np.mgrid[:256, :256][0]
+    confidence = (row < 200).astype(np.float32)
+    model, beard = skin.copy(), ((row > 180) & (row < 200)).astype(np.float32)
+    skin[beard > 0] *= 0.1
+    atlas = _plane_atlas(256)
+    shares = [
+        plan_completion(
+            skin, confidence, model, _places(atlas, atlas.covered(), np.zeros_like(confidence), known)
+        ).seen_share[190, 128]
+        for known in (beard, None)
+    ]
+    assert shares[0] > 0.95
+    assert shares[1] < 0.5

@@ -118,6 +118,7 @@ def bake_texture(
         plan_atlas.image(~np.isin(surface.region, mesh.regions(*INSIDES, *HEAD_REGIONS))),
         plan_atlas.image(plan_atlas.weights @ blink_motion(model)),
         plan_atlas.image(surface.cosine),
+        plan_atlas.image(light.hair),
     )
     plan = plan_completion(albedo_map, seen_map, prior_map, places)
 

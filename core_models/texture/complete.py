@@ -68,6 +68,8 @@ class Places:
     """0…1: how far a blink moves the place, of the most it moves any."""
     facing: np.ndarray
     """Cosine between the surface's normal and the way to the camera."""
+    beard: np.ndarray
+    """0…1: hair that belongs to the face, up to where the photo ends."""
 
 
 def plan_completion(
@@ -84,8 +86,9 @@ def plan_completion(
     difference = log_seen - log_model
     likeness = like_expected(difference, share, skin)
     smooth = coarse(difference, share)
-    strange = alien(like_expected(smooth, share, skin), share)
-    sure = feather(share, strange, log_model, skin) * (1 - lashes(smooth, share, skin, places.blink))
+    strange = alien(like_expected(smooth, share, skin), share) * (1 - places.beard)
+    sure = np.maximum(feather(share, strange, log_model, skin), places.beard)
+    sure = sure * (1 - lashes(smooth, share, skin, places.blink))
     sure = np.where(skin, np.minimum(sure, smoothstep(places.facing, *_FACING)), sure)
     share = share * sure
     model_tone = _tone(difference, share**2 * likeness, skin, covered & ~skin)

@@ -57,6 +57,8 @@ class FaceLight:
     """(M, 3)."""
     albedo_coefficients: np.ndarray
     """(Ka,) standard deviations: the model's albedo nearest to the skin's."""
+    hair: np.ndarray
+    """(M,) 0…1: beard and stubble among what is seen."""
     is_grey: bool
     """The photo is black and white."""
 
@@ -86,7 +88,8 @@ def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLi
     transport = diffuse_transport(mesh.normals, open_to, directions)
     skin = sight.seen * sight.where("skin")
     beard = beard_zone(atlas, sight.where("lips"), sight.where("brows"))
-    skin = skin * (1 - find_hair(atlas, appearance, skin, beard))
+    hair = find_hair(atlas, appearance, skin, beard)
+    skin = skin * (1 - hair)
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
     is_grey = _is_grey(appearance, skin)
 
@@ -103,7 +106,8 @@ def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLi
     inside = sight.where("mouth")
     shading[inside] = np.maximum(shading[inside], _INSIDE_FLOOR * shading[~inside].mean(0))
     shading, prior = clear_eyes(sight, shading, prior)
-    return FaceLight(environment, tone, prior, toned, shading, cells.coefficients(mesh, environment), is_grey)
+    coefficients = cells.coefficients(mesh, environment)
+    return FaceLight(environment, tone, prior, toned, shading, coefficients, hair, is_grey)
 
 
 def _shade(
