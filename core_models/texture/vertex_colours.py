@@ -23,9 +23,9 @@ def vertex_colours(
     Skin's albedo is appearance ÷ shading, which keeps the render true; on the eyes (N,) bool highlights change the
     shading more from texel to texel than vertices can follow, so there the albedo is averaged itself.
     """
-    columns = average_to_vertices(atlas, np.hstack([albedo, shading, albedo * shading]), uv)
-    plain, shading, appearance = np.hsplit(columns, 3)
-    shading = np.maximum(shading, _LEAST_SHADING)
+    appearance = average_to_vertices(atlas, albedo * shading, uv)
+    plain = average_to_vertices(atlas, albedo, uv)
+    shading = np.maximum(average_to_vertices(atlas, shading, uv), _LEAST_SHADING)
     albedo = np.clip(np.where(eyes[:, None], plain, appearance / shading), *ALBEDO_RANGE)
     shading = np.where(eyes[:, None], np.maximum(appearance / albedo, _LEAST_SHADING), shading)
     return albedo.astype(np.float32), shading.astype(np.float32)
