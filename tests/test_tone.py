@@ -71,10 +71,6 @@ def test_a_grey_photo_gets_the_colour_of_skin_of_its_lightness() -> None:
     np.testing.assert_allclose(tone.gain * tone.albedo, 0.2)
 
 
-def test_less_is_known_without_eyes() -> None:
-    assert settle_tone(SKINS[0.5], eyes_in(np.ones(3))).doubt < settle_tone(SKINS[0.5]).doubt
-
-
 @pytest.mark.parametrize("skin", (np.zeros(3), np.full(3, 40.0), np.array([0.0, 1.0, 0.0])))
 def test_impossible_colours_still_give_skin(skin: np.ndarray) -> None:
     tone = settle_tone(skin, Sclera(np.zeros(3), 10))

@@ -1,7 +1,7 @@
 """Appearance = albedo × shading, taken apart without a network.
 
-Shading is the fitted order-2 light times a smooth, nearly grey residual (cast shadows, what the light model lacks);
-everything finer stays in the albedo, so that no skin detail is lost to the light.
+Shading is the fitted light's times a smooth residual (shadows and colours that the light model lacks); everything
+finer stays in the albedo, so that no skin detail is lost to the light.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ ALBEDO_RANGE = (0.003, 0.97)
 
 def smooth_shading(atlas: Atlas, shading: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Shading (M, C) of the texels `where` (M,) bool averaged over `SHADING_SIGMA` of the texture, and floored."""
-    columns = np.concatenate([shading * where[:, None], where[:, None]], axis=1).astype(np.float32)
-    sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), SHADING_SIGMA * atlas.size))
+    sums = atlas.blurred(np.concatenate([shading * where[:, None], where[:, None]], axis=1), SHADING_SIGMA)
     smooth = np.where(where[:, None], sums[:, :-1] / np.maximum(sums[:, -1:], 1e-3), shading)
     floor = SHADING_FLOOR * shading.mean(0)
     return 0.5 * (smooth + floor + np.sqrt((smooth - floor) ** 2 + floor**2))

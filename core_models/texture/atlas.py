@@ -51,6 +51,11 @@ class Atlas:
         """(S, S) bool: does the texel's centre lie on the mesh?"""
         return self.image(np.ones(len(self.texels), bool))
 
+    def blurred(self, values: np.ndarray, sigma: float) -> np.ndarray:
+        """Texel values (M,) or (M, C) under a Gaussian of `sigma` texture sides; uncovered texels count as 0."""
+        image = self.image(values.astype(np.float32))
+        return self.gather(cv2.GaussianBlur(image, (0, 0), sigma * self.size)).reshape(values.shape)
+
     def gather(self, image: np.ndarray) -> np.ndarray:
         """Values (M,) or (M, C) at the texels of a square image of any size, bilinear when that is not S."""
         if image.shape[0] == self.size:

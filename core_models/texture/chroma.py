@@ -4,7 +4,6 @@ was missed.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from .atlas import Atlas
@@ -22,14 +21,9 @@ def chroma_of_light(atlas: Atlas, delit: np.ndarray, expected: np.ndarray, where
 
     delit: appearance ÷ shading, linear; expected (M, 3) albedo; where (M,) 0…1: on skin.
     """
-    shown, usual = (_blurred(atlas, colour * where[:, None]) for colour in (delit, expected))
+    shown, usual = (atlas.blurred(colour * where[:, None], _SOFT) for colour in (delit, expected))
     ratio = np.log((shown + _DARK) / (usual + _DARK))
     chroma = (ratio - ratio.mean(1, keepdims=True)) * where[:, None]
     amount = np.linalg.norm(chroma, axis=1, keepdims=True)
     allowed = MOST_CHROMA * np.tanh(amount / MOST_CHROMA) / np.maximum(amount, 1e-6)
     return np.exp(chroma * (1 - allowed))
-
-
-def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:
-    image = cv2.GaussianBlur(atlas.image(values.astype(np.float32)), (0, 0), _SOFT * atlas.size)
-    return atlas.gather(image)

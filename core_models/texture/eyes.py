@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ..morphable.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM, RADIUS_MM, build_eyeballs
@@ -171,8 +170,7 @@ def _continued(sight: Sight, eyes: _Eyes, values: np.ndarray) -> np.ndarray:
     columns = np.zeros((len(sight.seen), 2), np.float32)
     well = eyes.seen * (eyes.seen > _LEAST_SEEN)
     columns[eyes.texels] = np.stack([well * (values @ _LUMINANCE), well], axis=1)
-    spread = cv2.GaussianBlur(sight.atlas.image(columns), (0, 0), _SPREAD * sight.atlas.size)
-    around = sight.atlas.gather(spread)[eyes.texels]
+    around = sight.atlas.blurred(columns, _SPREAD)[eyes.texels]
     near = np.clip(around[:, :1] / (around[:, 1:] + 0.02), *_CONTINUED)
     return eyes.seen[:, None] * values + (1 - eyes.seen[:, None]) * near
 

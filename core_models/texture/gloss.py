@@ -8,7 +8,6 @@ Hair is washed out too, so nothing is taken for gloss that the light does not pu
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from .atlas import Atlas
@@ -76,15 +75,15 @@ def find_gloss(
     appearance, diffuse shading, expected albedo (M, 3), linear; ordinary (M,): what ordinary skin mirrors in this
     light, relative to white's diffuse reflection; where (M,) 0…1: on skin.
     """
-    smooth = np.maximum(_blurred(atlas, appearance / shading), _BLACK)
-    burnt = smoothstep(_blurred(atlas, appearance), *_BURNT) * where[:, None]
+    smooth = np.maximum(atlas.blurred(appearance / shading, _SOFT), _BLACK)
+    burnt = smoothstep(atlas.blurred(appearance, _SOFT), *_BURNT) * where[:, None]
     precision = (1 - burnt + _LEAST_PRECISION) / _deviation(smooth) ** 2
     colour = np.ones(3)
     for _ in range(_PASSES):
         skin, mirrored = _split(smooth, expected, ordinary, precision, colour)
         mirrored = mirrored * where
         colour = _mirrored_colour(smooth - skin[:, None] * expected, mirrored, precision * where[:, None])
-    gloss = np.minimum(_blurred(atlas, mirrored[:, None]) * colour, _MOST_SHARE * smooth)
+    gloss = np.minimum(atlas.blurred(mirrored[:, None], _SOFT) * colour, _MOST_SHARE * smooth)
     return smooth / ((1 - burnt) * (smooth - gloss) + burnt * skin[:, None] * expected)
 
 
@@ -116,8 +115,3 @@ def _mirrored_colour(rest: np.ndarray, mirrored: np.ndarray, precision: np.ndarr
 def _deviation(delit: np.ndarray) -> np.ndarray:
     """σ (M, 3) of delit about its model."""
     return COLOUR_SIGMA * delit + _LEAST_COLOUR_SIGMA
-
-
-def _blurred(atlas: Atlas, values: np.ndarray) -> np.ndarray:
-    image = cv2.GaussianBlur(atlas.image(values.astype(np.float32)), (0, 0), _SOFT * atlas.size)
-    return atlas.gather(image).reshape(values.shape)

@@ -66,8 +66,7 @@ def _contrast(atlas: Atlas, level: np.ndarray, skin: np.ndarray) -> np.ndarray:
 
 def _average(atlas: Atlas, values: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
     """(M,) mean of values (M,) by weights (M,) under a Gaussian of `sigma` texture sides."""
-    columns = np.stack([values * weights, weights], axis=1).astype(np.float32)
-    sums = atlas.gather(cv2.GaussianBlur(atlas.image(columns), (0, 0), sigma * atlas.size))
+    sums = atlas.blurred(np.stack([values * weights, weights], axis=1), sigma)
     return sums[:, 0] / np.maximum(sums[:, 1], 1e-3)
 
 

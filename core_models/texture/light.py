@@ -18,7 +18,7 @@ from .hair import beard_zone, find_hair
 from .posed import PosedMesh
 from .sew import head_texels, sew_head
 from .shadows import find_shadows
-from .tone import Sclera, Tone, settle_tone
+from .tone import Sclera, settle_tone
 from .transport import Directions, diffuse_transport, sphere_directions, visibility
 from .unwrap import Surface
 
@@ -44,11 +44,10 @@ _ALBEDO_NOISE = 0.02
 
 @dataclass(frozen=True)
 class FaceLight:
-    """The light on a face, and the skin's tone that it was told apart from."""
+    """The light on a face, and what was expected of the skin that it was told apart from."""
 
     environment: Environment
     """Radiance, so that albedo · shading is the photo's appearance."""
-    tone: Tone
     prior: np.ndarray
     """(M, 3) linear: the model's albedo in this tone."""
     vertex_prior: np.ndarray
@@ -93,7 +92,7 @@ def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLi
     cells = _Cells.of(mesh, atlas, appearance, skin, transport)
     is_grey = _is_grey(appearance, skin)
 
-    environment, tone, toned = _settle(sight, cells, transport, directions, is_grey, group)
+    environment, toned = _settle(sight, cells, transport, directions, is_grey, group)
     prior = (atlas.weights @ toned).astype(np.float32)
     shading = _shade(sight, environment, transport, appearance / prior, skin)
     mirrored = gloss_transport(mesh.vertices, mesh.normals, open_to, directions) @ environment.radiance
@@ -107,7 +106,7 @@ def take_light_off(sight: Sight, n_directions: int, group: GroupLight) -> FaceLi
     shading[inside] = np.maximum(shading[inside], _INSIDE_FLOOR * shading[~inside].mean(0))
     shading, prior = clear_eyes(sight, shading, prior)
     coefficients = cells.coefficients(mesh, environment)
-    return FaceLight(environment, tone, prior, toned, shading, coefficients, hair, is_grey)
+    return FaceLight(environment, prior, toned, shading, coefficients, hair, is_grey)
 
 
 def _shade(
@@ -188,16 +187,15 @@ def _settle(
     directions: Directions,
     is_grey: bool,
     group: GroupLight,
-) -> tuple[Environment, Tone, np.ndarray]:
-    """Light of the right level and colour, the tone it leaves, and the model's albedo (N, 3) in that tone."""
+) -> tuple[Environment, np.ndarray]:
+    """Light of the right level and colour, and the model's albedo (N, 3) in the tone it leaves."""
     samples = cells.samples
     environment = fit_environment(samples.every(_PREVIEW_STEP), directions)
-    if len(samples.weights):
-        explained = samples.reflectance * environment.shading(samples.transport)
-        likely = skin_likeness(samples.appearance, explained, samples.weights)
-        environment = group.fit(replace(samples, weights=samples.weights * likely), directions)
     if not len(samples.weights):
-        return environment, settle_tone(sight.mesh.typical_skin()), sight.mesh.albedo_mean
+        return environment, sight.mesh.albedo_mean
+    explained = samples.reflectance * environment.shading(samples.transport)
+    likely = skin_likeness(samples.appearance, explained, samples.weights)
+    environment = group.fit(replace(samples, weights=samples.weights * likely), directions)
     shading = environment.shading(samples.transport)
     level = np.average(shading, axis=0, weights=samples.weights)
     reflectance = np.array([weighted_quantile(c, samples.weights) for c in samples.reflectance.T])
@@ -206,7 +204,7 @@ def _settle(
     relative = environment.scaled(1 / level)
     sclera = None if is_grey else _sclera(sight, relative, transport)
     tone = settle_tone(reflectance * ratio * level, sclera, is_grey, _coolest(samples, shading / level))
-    return environment.scaled(tone.gain / level), tone, sight.mesh.toned_albedo(tone.albedo / reflectance)
+    return environment.scaled(tone.gain / level), sight.mesh.toned_albedo(tone.albedo / reflectance)
 
 
 def _coolest(samples: SkinSamples, shading: np.ndarray) -> float:

@@ -41,8 +41,6 @@ def merge_textures(
         uv: (N, 2).
     """
     first = textures[0]
-    if len(textures) == 1:
-        return first
     confidences = [texture.confidence.astype(np.float32) / 255 for texture in textures]
     logs = [_log_albedo(texture) for texture in textures]
     merged = _merged(logs, confidences, np.asarray(sharpness, np.float32) / max(sharpness))

@@ -51,11 +51,6 @@ class PosedMesh:
         beta = np.linalg.lstsq(typical.T, np.log(factor), rcond=1e-3)[0]
         return np.minimum(self.albedo_mean * np.exp(np.tensordot(beta, slopes, 1)), 1.0)
 
-    def typical_skin(self) -> np.ndarray:
-        """Linear colour (3,) of most of the skin."""
-        skin = self.faces[np.isin(self.face_region, self.regions("skin"))]
-        return np.median(self.albedo_mean[skin.ravel()], axis=0)
-
     def regions(self, *names: str) -> tuple[int, ...]:
         """Indices of the named regions that this model has."""
         return tuple(index for index, name in enumerate(self.region_names) if name in names)

@@ -57,8 +57,6 @@ class Tone:
     """(3,) linear: the light's level and colour."""
     albedo: np.ndarray
     """(3,) linear: the skin's."""
-    doubt: float
-    """Posterior σ of the logarithm of the albedo's luminance."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,7 @@ def settle_tone(
     weights /= weights.sum()
     middle = np.log(skin_colour(0.5))
     albedo = np.minimum(np.exp(middle + EXPANSION * (weights @ log_albedo - middle)), _MOST_ALBEDO)
-    luminance = log_albedo @ _LUMINANCE
-    doubt = float(np.sqrt(weights @ (luminance - weights @ luminance) ** 2))
-    return Tone(np.maximum(skin, 1e-4) / albedo, albedo, doubt)
+    return Tone(np.maximum(skin, 1e-4) / albedo, albedo)
 
 
 def _light_cost(log_gain: np.ndarray, log_albedo: np.ndarray) -> np.ndarray:
