@@ -12,7 +12,10 @@ from .core_models.reconstruction import SemblanceError
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
 QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-_QUALITY_HELP = "draft: faster, with textures of at most 512 pixels; best: shape from the photo's shading too"
+_QUALITY_HELP = (
+    "draft: faster, with textures of at most 512 pixels; "
+    "best: slower, the shape also from light and shadow in the photo"
+)
 _DEVICE_HELP = "what to compute on; this version computes on the CPU alone"
 
 
@@ -71,7 +74,8 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     which.add_argument(
         "--same-person",
         action="store_true",
-        help="the photos show one person: one result, with the first one's camera, expression and light",
+        help="the photos show one person (the largest face of each): one result, with the first one's camera, "
+        "expression and light",
     )
     face.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")

@@ -104,10 +104,10 @@ def _try_photos(
         terminal.progress(photo, "Blender file", 1.0)
         written, notes = _write_faces(photo, done.faces, arguments, plan)
     except SemblanceError as error:
-        terminal.failed(photo, error)
+        terminal.failed(photos, error)
         return False
     except Exception as error:
-        terminal.failed(photo, UnexpectedError(f"An unexpected error: {error!r}."))
+        terminal.failed(photos, UnexpectedError(f"An unexpected error: {error!r}."))
         traceback.print_exc()
         return False
     terminal.finished(photo, written, notes, time.monotonic() - start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,15 @@ class Terminal:
             for note in notes:
                 self._print(f"  {note}")
 
-    def failed(self, photo: Path, error: SemblanceError) -> None:
-        """Say why a photo became nothing."""
+    def failed(self, photos: Sequence[Path], error: SemblanceError) -> None:
+        """Say why a photo, or several of one person, became nothing."""
         self.clear()
-        which = "" if photo.name in error.message else f"{photo}: "
+        named = any(photo.name in error.message for photo in photos)
+        which = "" if named else f"{', '.join(map(str, photos))}: "
         self._print_error(f"semblance: {which}{error}\n", end="")
         if self._as_json:
             self._print_json(
-                photo=str(photo), ok=False, code=error.code, message=error.message, hint=error.hint
+                photo=str(photos[0]), ok=False, code=error.code, message=error.message, hint=error.hint
             )
 
     def _print_json(self, **values: Any) -> None:

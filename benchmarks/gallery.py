@@ -3,7 +3,7 @@
     python benchmarks/gallery.py [--out docs/gallery]
 
 Each row: photo, albedo, three relights, −45°, 0° and 45°. Rendered heads that are not in the benchmark's store yet are
-rendered first (half a minute each).
+rendered first (about ten seconds each).
 """
 
 from __future__ import annotations

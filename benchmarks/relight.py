@@ -58,7 +58,7 @@ def main() -> None:
         if arguments.out:
             write(results, arguments.out)
     if not results.records:
-        raise SystemExit("No specimen of that description.")
+        raise SystemExit("No specimen of that description; with --cached, none that is rendered.")
     print("\n" + report(results, f"{commit()} {arguments.set} {arguments.split}"))
 
 
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lights", nargs="+", choices=LIGHTS)
     parser.add_argument("--limit", type=int, help="number of photos")
     parser.add_argument("--cached", action="store_true", help="leave out what is not rendered yet")
-    parser.add_argument("--quality", default="standard")
+    parser.add_argument("--quality", choices=("draft", "standard", "best"), default="standard")
     parser.add_argument("--out", type=Path, help="where to write every photo's numbers")
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets, one a head")
     return parser.parse_args()

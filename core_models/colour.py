@@ -18,6 +18,9 @@ _SLOPE = 12.92
 _OFFSET = 0.055
 _EXPONENT = 2.4
 
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Of linear Rec.709."""
+
 Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 

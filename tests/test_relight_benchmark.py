@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from semblance.benchmarks.own_set.light import lamps_of
 from semblance.benchmarks.own_set.render import light_sh
 from semblance.benchmarks.scoring.colour import ciede2000, rms
 from semblance.benchmarks.scoring.geometry import Relief, relief_errors
@@ -22,6 +23,7 @@ from semblance.benchmarks.scoring.score import (
     score_photo,
     spread_over_lights,
 )
+from semblance.benchmarks.specimens.lights import LIGHTS, irradiance_sh, make_light
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.core_models.render.lighting import shade
 from semblance.tests.specimen_double import default_model, exact_result, repainted, specimen
@@ -155,6 +157,13 @@ def test_a_lamp_throws_the_shadow_of_a_square() -> None:
     assert lit[: len(floor)][shadow < 0.25].max() < 0.05
     assert lit[: len(floor)][shadow > 0.35].min() > 0.95
     assert lit[len(floor) :].min() > 0.95
+
+
+@pytest.mark.parametrize("kind", LIGHTS)
+def test_the_own_sets_lamps_shed_the_panoramas_light(kind: str) -> None:
+    panorama = make_light(kind, np.random.default_rng(3))
+    lamps = lamps_of(kind, panorama, 44)
+    assert light_errors(light_sh(lamps), irradiance_sh(panorama))["relative_rms"] < 0.01
 
 
 def test_light_sh_is_what_white_surfaces_show() -> None:

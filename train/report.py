@@ -48,7 +48,8 @@ def totals(records: list[Record]) -> dict[str, Any]:
         },
         "scores": _totals_of(good, "scores"),
         "face_scores": _totals_of(
-            [record for record in good if record["face_scores"][str(SIZES[0])]], "face_scores"
+            [record for record in good if all(record["face_scores"][str(size)] for size in SIZES)],
+            "face_scores",
         ),
     }
 
@@ -174,11 +175,10 @@ def _total_rows(summary: dict[str, Any]) -> list[str]:
             ]
             cells += [", ".join(f"{measure} {value}" for measure, value in published.items())]
             lines.append(f"| {' | '.join(cells)} |")
-    for texture in ("uv", "vertex"):
-        if summary["face_scores"]:
-            face = summary["face_scores"][str(SIZES[0])][mode_name(texture, "image")]
-            values = ", ".join(f"{measure} {_cell(face[measure], 4)}" for measure in MEASURES)
-            lines += ["", f"Where the mask sees the face, {SIZES[0]}², {texture}: {values}."]
+    for texture in ("uv", "vertex") if summary["face_scores"] else ():
+        face = summary["face_scores"][str(SIZES[0])][mode_name(texture, "image")]
+        values = ", ".join(f"{measure} {_cell(face[measure], 4)}" for measure in MEASURES)
+        lines += ["", f"Where the mask sees the face, {SIZES[0]}², {texture}: {values}."]
     coverage = ", ".join(f"{_cell(summary['coverage'][str(size)], 3)} at {size}²" for size in SIZES)
     rms = _cell(summary["landmark_rms_percent"], 3)
     lines += ["", f"Landmark RMS, % of the inter-ocular distance: {rms}."]

@@ -1,4 +1,4 @@
-"""The large set: photos by the program's own rasteriser (own_render.py) of heads that are not the program's."""
+"""The large set: photos by the program's own rasteriser (render.py) of heads that are not the program's."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import landmarks as points
-from .patch import Patch
+from .patch import Patch, pieces_touching
 
 # All lengths are shares of the inter-ocular distance, unless they are said to be pixels.
 UNIT_PX = 96.0
@@ -29,9 +29,10 @@ _PRESENT = (22.0, 28.0)
 which there are: of 139 development portraits, 28 with glasses, none without reaches 22 and 26 with exceed 25."""
 _FRAME_SHARE, _FRAME_STRENGTH = 0.45, (13.0, 22.0)
 """Of the bridge's strength that the rest of the frame has at least, and the limits of that."""
-_ARM_STRENGTH = 25.0
 _OVER_BROW = (0.75, 30.0)
 """The same over a brow, whose hairs are lines as well."""
+_ARM_STRENGTH = 25.0
+"""Of a line at the temple from which on it is an arm of glasses."""
 _ZONE = (-0.45, 0.62)
 """Reach of glasses above and below the line of the irises."""
 _NOSE = (0.22, 0.7, 0.3)
@@ -113,18 +114,10 @@ def _frame(patch: Patch, lines: np.ndarray, axes: _EyeAxes, bridge: float) -> np
     line = (lines > np.clip(_FRAME_SHARE * bridge, *_FRAME_STRENGTH)) & zone
     on_bridge = (across < half) & (axes.y > top) & (axes.y < bottom)
     at_temple = line & (across > 0.7) & (np.abs(axes.y) < 0.35)
-    found = _touching(line, on_bridge & (lines > 0.8 * bridge))
-    found |= _touching(at_temple, (across > 0.85) & (np.abs(axes.y) < 0.3) & (lines > _ARM_STRENGTH))
+    found = pieces_touching(line, on_bridge & (lines > 0.8 * bridge))
+    found |= pieces_touching(at_temple, (across > 0.85) & (np.abs(axes.y) < 0.3) & (lines > _ARM_STRENGTH))
     found |= _long(line, _RIM_LENGTH * patch.unit, axes)
     return patch.grow(found, _GROWN) & ~eyes
-
-
-def _touching(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """The pieces of `mask` (h, w) that contain a seed."""
-    import cv2
-
-    pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
-    return mask & np.isin(pieces, np.unique(pieces[seeds & mask]))
 
 
 def _long(mask: np.ndarray, length: float, axes: _EyeAxes) -> np.ndarray:

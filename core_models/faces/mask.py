@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..photo.load import Photo
+from ..texture.images import smoothstep
 from . import landmarks as points
 from .glasses import UNIT_PX, glasses_share
 from .guided_filter import guided_fit
-from .patch import Box, Patch
+from .patch import Box, Patch, pieces_touching
 from .person import PersonMap
 from .relief import Relief
 from .skin import weigh_skin
@@ -99,7 +100,7 @@ def _face_probability(patch: Patch, normals: np.ndarray, person: np.ndarray) -> 
     kept = features | _bare_brows(patch, brows, smooth > 0.5)
     # Hair comes in from outside; what is enclosed by skin is a mole, a shadow, a moustache.
     unlike = ((smooth < 0.5) & ~kept) | ~patch.outline
-    enclosed = _enclosed(unlike, patch.outline)
+    enclosed = unlike & ~pieces_touching(unlike, ~patch.outline)
     low, high = _CONTRAST
     certain = np.clip((smooth - low) / (high - low), 0, 1)
     certain[kept | enclosed] = 1
@@ -112,7 +113,7 @@ def _foreground(patch: Patch, person: np.ndarray) -> np.ndarray:
     on_face = person[patch.outline]
     if not on_face.size or np.median(on_face) < _PERSON[1]:
         return np.ones_like(person)
-    return np.maximum(_ramp(person, *_PERSON), _ramp(patch.depth, *_NO_BACKGROUND))
+    return np.maximum(smoothstep(person, *_PERSON), smoothstep(patch.depth, *_NO_BACKGROUND))
 
 
 def _samples(patch: Patch, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,9 +126,11 @@ def _samples(patch: Patch, features: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _log_prior(patch: Patch) -> np.ndarray:
     """(h, w): hair comes from above and from the sides; below the lips all that the outline holds is face."""
-    upper = np.maximum(_ramp(patch.above(_BROW_MIDDLES), -0.1, 0.1), 1 - _ramp(patch.depth, 0.12, 0.4))
-    doubtful = upper * _ramp(patch.above(points.LIPS), -0.1, 0.35)
-    open_prior = _EDGE_PRIOR + (_DEEP_PRIOR - _EDGE_PRIOR) * _ramp(patch.depth, 0.0, 0.5)
+    upper = np.maximum(
+        smoothstep(patch.above(_BROW_MIDDLES), -0.1, 0.1), 1 - smoothstep(patch.depth, 0.12, 0.4)
+    )
+    doubtful = upper * smoothstep(patch.above(points.LIPS), -0.1, 0.35)
+    open_prior = _EDGE_PRIOR + (_DEEP_PRIOR - _EDGE_PRIOR) * smoothstep(patch.depth, 0.0, 0.5)
     return _SURE + (open_prior - _SURE) * doubtful
 
 
@@ -139,14 +142,6 @@ def _bare_brows(patch: Patch, brows: np.ndarray, skin: np.ndarray) -> np.ndarray
     upwards = np.zeros((2 * reach + 1, 1), np.uint8)
     upwards[: reach + 1] = 1
     return brows & (cv2.dilate((skin & ~brows).astype(np.uint8), upwards) > 0)
-
-
-def _enclosed(unlike: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """The pieces (h, w) of `unlike` that do not reach outside the outline."""
-    import cv2
-
-    pieces = cv2.connectedComponents(unlike.astype(np.uint8))[1]
-    return unlike & ~np.isin(pieces, np.unique(pieces[~outline]))
 
 
 def _smoothed(patch: Patch, values: np.ndarray) -> np.ndarray:
@@ -167,12 +162,7 @@ def _exposed(patch: Patch) -> np.ndarray:
     import cv2
 
     smallest = cv2.GaussianBlur(patch.srgb.min(-1).astype(np.float32), (0, 0), _BURNT_SOFTNESS * patch.unit)
-    burnt = _ramp(smallest, *_BURNT)
+    burnt = smoothstep(smallest, *_BURNT)
     for ids in (points.RIGHT_EYE, points.LEFT_EYE, points.LIPS):
         burnt[patch.hull(ids)] = 0
     return 1 - (1 - _BURNT_BELIEF) * burnt
-
-
-def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

@@ -143,3 +143,11 @@ class Patch:
 def _fixed_point(pixels: np.ndarray) -> np.ndarray:
     """Our pixels as OpenCV's 1/16 pixels, counted from the first pixel's centre."""
     return np.round((pixels - 0.5) * 2**_SHIFT).astype(np.int32)
+
+
+def pieces_touching(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The pieces of `mask` (h, w) that contain a seed."""
+    import cv2
+
+    pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
+    return mask & np.isin(pieces, np.unique(pieces[seeds & mask]))

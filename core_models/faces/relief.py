@@ -9,7 +9,7 @@ import torch
 
 from ..geometry.camera import crop_intrinsics
 from ..geometry.mesh import vertex_normals
-from ..render.interpolate import barycentrics
+from ..render.interpolate import barycentrics, interpolate
 from ..render.rasterize import rasterize
 from .patch import Patch
 
@@ -33,8 +33,6 @@ class Relief:
         photo_K = torch.as_tensor(self.K, dtype=torch.float32)[None]
         K = crop_intrinsics(photo_K, float(patch.box.x0), float(patch.box.y0), patch.scale)
         ids = rasterize(vertices, faces, K, *patch.shape)
-        weights = barycentrics(vertices, faces, K, ids)[0]
-        corners = faces[ids[0].clamp(min=0).to(torch.int64)]
-        smooth = (vertex_normals(vertices, faces)[0][corners] * weights[..., None]).sum(-2)
-        unit = torch.nn.functional.normalize(smooth, dim=-1)
-        return (unit * (ids[0] >= 0)[..., None]).numpy()
+        weights = barycentrics(vertices, faces, K, ids)
+        smooth = interpolate(vertex_normals(vertices, faces), faces, ids, weights)[0]
+        return torch.nn.functional.normalize(smooth, dim=-1).numpy()

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..colour import srgb_to_linear
+from ..colour import LUMINANCE, srgb_to_linear
 from ..texture.images import sample_bilinear
-from .samples import LUMINANCE
 
 PIXELS_PER_DM = 130.0
 """The face is reduced to about 220 pixels of height."""

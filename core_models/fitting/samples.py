@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from ..colour import LUMINANCE
 from ..geometry.mesh import vertex_normals
 from ..morphable.model import MorphableModel
 from ..texture.posed import log_slopes
@@ -22,8 +23,6 @@ own, not this face's."""
 _LANDMARK_REACH = 0.25
 """Skin farther than this from any landmark (dm) is hidden by hair or clothes too often."""
 _REGIONS = ("skin", "lips", "brows")
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-"""Of linear Rec.709 (ITU-R BT.709)."""
 
 
 @dataclass(frozen=True)

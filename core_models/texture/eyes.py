@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..colour import LUMINANCE
 from ..morphable.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM, RADIUS_MM, build_eyeballs
 from .environment import weighted_quantile
 from .images import smoothstep
@@ -45,7 +46,6 @@ _HELD = (0.75, 1.3)
 _BIN_MM = 0.45
 _SPREAD = 0.008
 """Of the texture's side: how far light on the seen part of an eyeball is continued under the lids."""
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def clear_eyes(sight: Sight, shading: np.ndarray, prior: np.ndarray) -> tuple[np
     if (ring > 0).sum() < _LEAST_TEXELS:
         return shading, prior
     sclera, light = _sclera(eyes)
-    if weighted_quantile(eyes.colour / light @ _LUMINANCE, ring) > _DARKER * np.median(sclera @ _LUMINANCE):
+    if weighted_quantile(eyes.colour / light @ LUMINANCE, ring) > _DARKER * np.median(sclera @ LUMINANCE):
         ring = 0 * ring
     iris = _iris(eyes, eyes.colour / light, ring, _iris_pixels(sight, eyes))
     outside = smoothstep(eyes.radius, *_LIMBUS_MM)[:, None]
     base = np.exp((1 - outside) * np.log(iris) + outside * np.log(sclera))
     departure = np.log(np.maximum(eyes.colour, 1e-4) / base)
     own = departure - np.log(light)
-    own *= 1 - smoothstep(np.abs(own @ _LUMINANCE), *_DETAIL)[:, None]
+    own *= 1 - smoothstep(np.abs(own @ LUMINANCE), *_DETAIL)[:, None]
     own *= smoothstep(eyes.seen, _LEAST_SEEN, 1.0)[:, None]
     brighter = _continued(sight, eyes, departure - own)
     shading, prior = shading.copy(), prior.copy()
@@ -113,7 +113,7 @@ def _sclera(eyes: _Eyes) -> tuple[np.ndarray, np.ndarray]:
     weights = eyes.between(*_SCLERA_MM)
     if (weights > 0).sum() < _LEAST_TEXELS:
         return eyes.model, np.ones(3)
-    luminance = eyes.colour @ _LUMINANCE
+    luminance = eyes.colour @ LUMINANCE
     low, high = (weighted_quantile(luminance, weights, share) for share in _SCLERA_SHARES)
     weights = weights * ((luminance >= low) & (luminance <= high))
     shown = np.average(np.log(eyes.colour / eyes.model), axis=0, weights=weights)
@@ -144,11 +144,11 @@ def _iris(eyes: _Eyes, colour: np.ndarray, ring: np.ndarray, pixels: float) -> n
         usual if not ring.any() else np.array([weighted_quantile(channel, ring) for channel in colour.T])
     )
     level = max(
-        (typical @ _LUMINANCE) ** _IRIS_TRUST * (usual @ _LUMINANCE) ** (1 - _IRIS_TRUST), _DARKEST_IRIS
+        (typical @ LUMINANCE) ** _IRIS_TRUST * (usual @ LUMINANCE) ** (1 - _IRIS_TRUST), _DARKEST_IRIS
     )
-    lift = level / (typical @ _LUMINANCE)
+    lift = level / (typical @ LUMINANCE)
     plain = eyes.seen * (
-        ring.any() & (eyes.seen > _LEAST_SEEN) & (colour @ _LUMINANCE < 2 * typical @ _LUMINANCE)
+        ring.any() & (eyes.seen > _LEAST_SEEN) & (colour @ LUMINANCE < 2 * typical @ LUMINANCE)
     )
     resolved = float(smoothstep(np.array(pixels), *_RESOLVED_PIXELS))
     middles = np.arange(_BIN_MM / 2, IRIS_RADIUS_MM, _BIN_MM)
@@ -169,7 +169,7 @@ def _continued(sight: Sight, eyes: _Eyes, values: np.ndarray) -> np.ndarray:
     """Texel `values` (E, 3) where seen, elsewhere those around without colour, fading to nothing farther in."""
     columns = np.zeros((len(sight.seen), 2), np.float32)
     well = eyes.seen * (eyes.seen > _LEAST_SEEN)
-    columns[eyes.texels] = np.stack([well * (values @ _LUMINANCE), well], axis=1)
+    columns[eyes.texels] = np.stack([well * (values @ LUMINANCE), well], axis=1)
     around = sight.atlas.blurred(columns, _SPREAD)[eyes.texels]
     near = np.clip(around[:, :1] / (around[:, 1:] + 0.02), *_CONTINUED)
     return eyes.seen[:, None] * values + (1 - eyes.seen[:, None]) * near

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from ..colour import LUMINANCE
 from ..morphable.skin import skin_colour
 
 LEVEL, LEVEL_SIGMA = 0.85, 0.42
@@ -41,7 +42,6 @@ _WHITEST_SHARE = 0.15
 """Of the eyes' texels where the model has its sclera: lids, lashes, iris and shadow take the others in most photos."""
 _ENOUGH_SCLERA = 30.0
 """Samples at which its σ has fallen to √2 times the least."""
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _WARMTH = np.array([1.0, 0.0, -1.0])
 _TINT = np.array([-1.0, 2.0, -1.0])
 _LEAST = 1e-12
@@ -70,7 +70,7 @@ class Sclera:
     @classmethod
     def of(cls, colours: np.ndarray, n_pixels: int) -> Sclera:
         """The whitest of the eyes' texels, colours (n, 3) ÷ shading, of which the photo shows `n_pixels`."""
-        luminance = colours @ _LUMINANCE
+        luminance = colours @ LUMINANCE
         whitest = luminance >= np.quantile(luminance, 1 - _WHITEST_SHARE)
         return cls(np.median(colours[whitest], axis=0), n_pixels)
 
@@ -95,9 +95,9 @@ def settle_tone(
     log_albedo = np.log(skin_colour(melanin.ravel(), blood.ravel()))
     log_gain = np.log(np.maximum(skin, 1e-4)) - log_albedo
     if grey:
-        luminance = np.log(np.exp(log_albedo) @ _LUMINANCE)
+        luminance = np.log(np.exp(log_albedo) @ LUMINANCE)
         log_gain = np.broadcast_to(
-            (np.log(np.maximum(skin @ _LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
+            (np.log(np.maximum(skin @ LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
         )
     cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain, log_albedo)
     if not grey:
@@ -113,9 +113,9 @@ def settle_tone(
 
 def _light_cost(log_gain: np.ndarray, log_albedo: np.ndarray) -> np.ndarray:
     """Squared departures (G,) in σ of gains' logarithms (G, 3) from a photographer's light on albedos (G, 3)."""
-    adapted = -ADAPTATION * (log_albedo @ _LUMINANCE - np.log(_USUAL_LUMINANCE))
+    adapted = -ADAPTATION * (log_albedo @ LUMINANCE - np.log(_USUAL_LUMINANCE))
     return (
-        ((log_gain @ _LUMINANCE - np.log(LEVEL) - adapted) / LEVEL_SIGMA) ** 2
+        ((log_gain @ LUMINANCE - np.log(LEVEL) - adapted) / LEVEL_SIGMA) ** 2
         + (log_gain @ _WARMTH / WARMTH_SIGMA) ** 2
         + (log_gain @ _TINT / TINT_SIGMA) ** 2
     )
@@ -125,7 +125,7 @@ def _sclera_cost(log_gain: np.ndarray, sclera: Sclera) -> np.ndarray:
     """Squared departures (G,) in σ of what the sclera shows from what it should show under gains (G, 3)."""
     spread = np.sqrt(1.0 + _ENOUGH_SCLERA / sclera.n_samples)
     difference = np.log(np.maximum(sclera.colour, 1e-4)) - np.log(SCLERA_LINEAR) - log_gain
-    level = difference @ _LUMINANCE
+    level = difference @ LUMINANCE
     sigma = SCLERA_SIGMA * spread
     clear = np.exp(-0.5 * (level / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     likelihood = (
