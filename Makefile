@@ -1,6 +1,7 @@
 # make face PHOTO=portrait.jpg    one photo → portrait.blend and portrait_preview.png
 # make test                       the tests
-# Both make .venv on first use. Choose the torch wheel with TORCH_INDEX, for example
+# make extension                  dist/semblance-VERSION.zip, to install in Blender
+# All make .venv on first use. Choose the torch wheel with TORCH_INDEX, for example
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (small) or …/whl/cu130 (NVIDIA).
 
 PYTHON ?= python3.11
@@ -16,7 +17,7 @@ SPACE_GB := $(if $(filter Darwin,$(shell uname))$(findstring cpu,$(TORCH_INDEX))
 
 stop = { printf '%s\n' "$(1)" >&2; exit 1; }
 
-.PHONY: face test test-slow lint gallery clean
+.PHONY: face test test-slow test-blender extension lint gallery clean
 
 face: .venv/ready
 	@$(BIN)/semblance face $(if $(PHOTO),"$(PHOTO)",--demo) $(ARGS)
@@ -27,6 +28,9 @@ test: .venv/ready-dev
 test-slow: .venv/ready-dev
 	@$(BIN)/python -m pytest -m slow
 
+extension: .venv/ready
+	@$(BIN)/python tools/build_extension.py
+
 lint: .venv/ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -36,7 +40,7 @@ gallery: .venv/ready-dev
 clean:
 	rm -rf .venv
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt requirements-blender.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| $(call stop,Python 3.11 is needed: install it or name it with PYTHON=/path/to/python3.11.)
 	@test "$$(df -Pk . | awk 'NR == 2 { print $$4 }')" -gt $(SPACE_GB)000000 \
@@ -44,7 +48,7 @@ clean:
 	@echo "Setting up .venv (once; a few minutes) ..." >&2
 	@"$(PYTHON)" -m venv .venv || $(call stop,Python's venv module is missing: install it (Debian: python3.11-venv).)
 	@$(PIP) install $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
-		&& $(PIP) install --no-deps -r requirements.txt && $(PIP) install --no-deps -e . \
+		&& $(PIP) install --no-deps -r requirements.txt -r requirements-blender.txt -e . \
 		|| $(call stop,The packages could not be installed (see above): check the network and run the command again.)
 	@touch $@
 
