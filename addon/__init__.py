@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import ExitStack
 
-_commands: list[Any] = []
-"""What Blender gave us for `unregister`."""
+_registered = ExitStack()
+"""What `unregister` takes away, the last first."""
 
 
 def register() -> None:
-    """Give Blender the command `blender --background --command semblance …`."""
+    """Give Blender the classes, the settings, and the command `blender --background --command semblance …`."""
     import bpy
 
-    _commands.append(bpy.utils.register_cli_command("semblance", _run_command))
+    from . import operators, panels, properties
+
+    with ExitStack() as stack:
+        stack.callback(bpy.utils.unregister_cli_command, _add_command())
+        for each in (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES):
+            bpy.utils.register_class(each)
+            stack.callback(bpy.utils.unregister_class, each)
+        stack.callback(properties.add_to_blender())
+        _registered.push(stack.pop_all())
 
 
 def unregister() -> None:
-    """Take it away again."""
+    """Take it all away again."""
+    _registered.close()
+
+
+def _add_command() -> object:
     import bpy
 
-    while _commands:
-        bpy.utils.unregister_cli_command(_commands.pop())
+    return bpy.utils.register_cli_command("semblance", _run_command)
 
 
 def _run_command(arguments: Sequence[str]) -> int:

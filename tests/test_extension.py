@@ -24,7 +24,7 @@ def test_the_extension_lives_in_blender(tmp_path: Path, version: str) -> None:
     assert facts.pop("blend") > 100_000
     assert facts == {
         "enabled": True,
-        "commands": 1,
+        "settings": True,
         "heavy": [],
         "help": 0,
         "enabled_after_writing": True,

@@ -27,13 +27,13 @@ def main():
         subprocess.run([sys.executable, str(tool), *command], check=True, stdout=subprocess.DEVNULL)
     addon_utils.enable("bl_pkg")
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-    facts = {"enabled": is_enabled(), "commands": len(addon()._commands)}
+    facts = {"enabled": is_enabled(), "settings": hasattr(bpy.types.Scene, "semblance")}
     facts["heavy"] = [name for name in ("torch", "cv2", "mediapipe", "PIL") if name in sys.modules]
     facts["help"] = addon()._run_command(["face", "--help"])
     facts["blend"] = write_blend()
     facts["enabled_after_writing"] = is_enabled()
     addon_utils.disable(MODULE, default_set=True)
-    facts["disabled"] = not is_enabled() and not addon()._commands
+    facts["disabled"] = not is_enabled() and not hasattr(bpy.types.Scene, "semblance")
     print(json.dumps(facts))
 
 

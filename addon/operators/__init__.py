@@ -1,0 +1,5 @@
+"""What the buttons do. Each module ends with its CLASSES, registered in this order."""
+
+from . import reconstruct
+
+CLASSES = (*reconstruct.CLASSES,)
