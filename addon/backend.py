@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
+import json
+import math
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,37 +25,47 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from ..core_models.reconstruction import CancelledError, SemblanceError
-from .messages import Event, Failed, Hello, Progress, Request, parse_event, request_line
+from ..core_models.reconstruction import CancelledError, DiskFullError, SemblanceError
+from .messages import (
+    AnyRequest,
+    Event,
+    Failed,
+    Hello,
+    Progress,
+    ProtocolError,
+    parse_event,
+    request_text,
+)
+from .process import BackendMissingError, WorkerProcess, writing_temporary_files
 
-_EVENTS_FILE = "events.jsonl"
+_REQUEST_FILE = "request.json"
 _CANCEL_FILE = "cancel"
-_LOG_FILE = "worker.log"
-_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-
-# The package under its own name, whatever its folder is called (an extension's, a checkout in `semblance-1.2`).
-# Its parent folder on PYTHONPATH would also let the folder's neighbours shadow torch or numpy.
-_BOOTSTRAP = """
-import importlib.util, os, runpy, sys
-root = sys.argv.pop(1)
-spec = importlib.util.spec_from_file_location(
-    "semblance", os.path.join(root, "__init__.py"), submodule_search_locations=[root])
-sys.modules["semblance"] = package = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(package)
-runpy.run_module("semblance.core_models.worker", run_name="__main__", alter_sys=True)
-"""
-
-
-class BackendMissingError(SemblanceError):
-    """No Python with torch was found."""
-
-    code = "no_backend"
+_DISK_FULL_EXIT = 74
+"""The exit code of a worker whose disk has no room for the sentence that it is full; sysexits.h, EX_IOERR."""
+_SYSTEM_KILLED = (-9, 137)
+"""Exit codes of a process that SIGKILL ended, seen directly and through a shell."""
+_MAX_BREAKDOWNS, _BREAKDOWN_SECONDS = 3, 300.0
+_MAX_POLL_GAP = 1.0
+"""Seconds; what counts at most as silence between two polls: Blender, or the whole machine, may have slept."""
+_BOOTSTRAP = Path(__file__).resolve().parents[1] / "core_models" / "bootstrap.py"
 
 
 class BackendError(SemblanceError):
     """The worker died or cannot be understood."""
 
     code = "backend"
+
+
+class HungError(SemblanceError):
+    """The worker said nothing for too long."""
+
+    code = "hung"
+
+
+class TooManyBreakdownsError(SemblanceError):
+    """The worker breaks down again and again."""
+
+    code = "too_many_restarts"
 
 
 def worker_command(python: str | None = None, device: str = "auto") -> list[str]:
@@ -73,34 +83,36 @@ def worker_command(python: str | None = None, device: str = "auto") -> list[str]
             f"'{sys.executable}' has no PyTorch, which computes the face.",
             "Install Semblance's requirements into it, or run Semblance from its checkout (make face).",
         )
-    return [python or sys.executable, "-c", _BOOTSTRAP, str(_PACKAGE_ROOT), "--device", device]
-
-
-def _environment() -> dict[str, str]:
-    """This process's, with torch's waiting threads asleep: spinning, they would fight Blender for its cores."""
-    return {**os.environ, "PYTHONUTF8": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+    return [python or sys.executable, str(_BOOTSTRAP), "--device", device]
 
 
 class Job:
     """A worker process and the request that it is busy with."""
 
-    def __init__(self, command: Sequence[str], grace_seconds: float = 5.0) -> None:
+    def __init__(
+        self, command: Sequence[str], grace_seconds: float = 5.0, silence_seconds: float = 180.0
+    ) -> None:
         """Start nothing yet.
 
         Args:
             command: the worker's command line, without its folder.
             grace_seconds: how long a worker may take to obey, before it is terminated and then killed.
+            silence_seconds: how long a worker may start or compute without a word, before it counts as hung.
         """
         self._command = list(command)
         self._grace = grace_seconds
-        self._process: subprocess.Popen[str] | None = None
-        self._folder = Path()
-        self._read_bytes = 0
-        self._number = 0
-        self._pending = False
-        self._cancel_steps: list[tuple[float, str]] = []
-        self._cancelled = False
+        self._patience = silence_seconds
+        self._worker: WorkerProcess | None = None
+        self._log = Path()
         self._keep_log = False
+        self._starting = False
+        self._request: AnyRequest | None = None
+        self._number = 0
+        self._sent_again = False
+        self._verdict: Failed | None = None
+        self._silence = 0.0
+        self._last_poll = 0.0
+        self._breakdowns: list[float] = []
 
     def __enter__(self) -> Job:
         return self
@@ -113,164 +125,191 @@ class Job:
     @property
     def busy(self) -> bool:
         """Whether a request has neither succeeded nor failed yet, as far as `poll` has seen."""
-        return self._pending
+        return self._request is not None
+
+    @property
+    def starting(self) -> bool:
+        """Whether a worker was started and has said neither Hello nor Failed yet, as far as `poll` has seen."""
+        return self._starting
 
     @property
     def log(self) -> Path:
         """What the worker printed. Outlives `close` only after the worker broke down."""
-        return self._folder / _LOG_FILE
+        return self._log
 
-    def request(self, request: Request) -> None:
-        """Send a request, to the warm worker if it lives; the files of the one before are deleted.
+    def start(self) -> None:
+        """Have a worker, whose Hello or Failed `poll` gives; nothing where one lives. A request does so itself.
 
         Raises:
             BackendMissingError: the interpreter cannot be started.
-            BackendError: the temporary folder cannot be written.
-            RuntimeError: a request is still being worked on.
+            TemporaryFolderError, DiskFullError: the temporary folder cannot be written.
+            TooManyBreakdownsError: the worker broke down thrice in five minutes, without a success in between.
         """
-        if self._pending:
+        if not self.busy:
+            self._have_worker()
+
+    def request(self, request: AnyRequest) -> None:
+        """Send a request, to the warm worker if it lives; the files of the one before are deleted.
+
+        Raises:
+            RuntimeError: a request is still being worked on.
+            SemblanceError: as `start`.
+        """
+        if self.busy:
             raise RuntimeError("a Job takes one request at a time")
-        try:
-            if self._process is None or self._process.poll() is not None:
-                self.close()
-                self._start()
-            shutil.rmtree(self._out, ignore_errors=True)
-            self._number += 1
-            self._out.mkdir()
-        except OSError as error:
-            raise BackendError(
-                f"The temporary folder '{tempfile.gettempdir()}' cannot be written ({error.strerror or error}).",
-                "Free some space, or name another folder in the environment variable TMPDIR.",
-            ) from error
-        self._pending, self._cancelled, self._cancel_steps = True, False, []
-        self._send(request_line(request, self._number, self._out))
+        self._send(request)
+        self._sent_again = False
 
     def poll(self) -> list[Event]:
-        """What happened since the last call. Each request ends with exactly one Done or Failed."""
-        if self._process is None:
+        """What happened since the last call. Each request ends with exactly one FoundFaces, Done or Failed."""
+        if self._worker is None:
             return []
         # Asked before reading: what the worker wrote before it ended is then in the file.
-        exit_code = self._process.poll()
+        exit_code = self._worker.exit_code
         try:
-            events = [event for line in self._new_lines() for event in self._understand(line)]
-        except (ValueError, TypeError, KeyError) as error:
-            failed = self._broken(f"The backend's answer cannot be read ({error}).")
-            self._process.kill()
-            self.close()
-            return [failed]
-        if self._pending and exit_code is not None:
-            events.append(self._ended(exit_code))
-        if self._pending:
-            self._insist()
+            events = [event for line in self._worker.new_lines() for event in self._understand(line)]
+        except (ProtocolError, ValueError, TypeError, KeyError) as error:
+            return self._give_up(error)
+        if self.busy or self._starting:
+            if exit_code is not None:
+                events += self._ended(exit_code)
+            else:
+                self._watch(bool(events))
         return events
 
     def cancel(self) -> None:
         """Ask the worker to stop; `poll` terminates, then kills one that does not. Ends in Failed `cancelled`."""
-        if self._pending and not self._cancelled:
-            self._cancelled = True
-            with contextlib.suppress(OSError):
-                (self._out / _CANCEL_FILE).touch()
-            now = time.monotonic()
-            self._cancel_steps = [(now + self._grace, "terminate"), (now + 2 * self._grace, "kill")]
+        if self._request is None or self._worker is None or self._verdict is not None:
+            return
+        with contextlib.suppress(OSError):
+            (self._out / _CANCEL_FILE).touch()
+        self._verdict = Failed(CancelledError.code, "Cancelled.", "")
+        self._worker.stop_after(self._grace)
 
     def close(self) -> None:
-        """End the worker and delete its files; a busy one is terminated. Waits until it is gone."""
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        if self._pending:
-            process.terminate()
-        self._pending = False
-        for insist in (process.terminate, process.kill):
-            try:
-                process.wait(self._grace)
-                break
-            except subprocess.TimeoutExpired:
-                insist()
-        process.wait()
-        self._clean()
+        """End the worker and delete its files; a busy one is terminated. Waits until it is gone. In any state."""
+        worker, self._worker = self._worker, None
+        busy, self._request, self._starting = self.busy, None, False
+        if worker is not None:
+            worker.end(busy, self._keep_log)
 
     @property
     def _out(self) -> Path:
-        return self._folder / str(self._number)
+        assert self._worker is not None
+        return self._worker.folder / str(self._number)
 
-    def _start(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="semblance-"))
-        self._read_bytes, self._keep_log = 0, False
-        try:
-            with open(self.log, "wb") as log:
-                self._process = subprocess.Popen(
-                    [*self._command, str(self._folder)],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # An empty folder of our own: `python -c` puts the current one first on sys.path.
-                    cwd=self._folder,
-                    env=_environment(),
-                    text=True,
-                    encoding="utf-8",
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise BackendMissingError(
-                f"The backend's Python '{self._command[0]}' cannot be started ({error.strerror or error}).",
-                "Choose another interpreter.",
-            ) from error
+    def _have_worker(self) -> WorkerProcess:
+        if self._worker is not None and self._worker.exit_code is None:
+            return self._worker
+        self.close()
+        self._check_breakdowns()
+        self._worker = WorkerProcess(self._command, self._grace)
+        self._log, self._keep_log, self._starting = self._worker.log, False, True
+        self._listen()
+        return self._worker
 
-    def _send(self, line: str) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        # A worker that died takes no request: the next poll finds it dead and says so.
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+    def _send(self, request: AnyRequest) -> None:
+        worker = self._have_worker()
+        shutil.rmtree(self._out, ignore_errors=True)
+        self._number += 1
+        with writing_temporary_files():
+            self._out.mkdir()
+            (self._out / _REQUEST_FILE).write_text(request_text(request), encoding="utf-8")
+        self._request, self._verdict = request, None
+        self._listen()
+        # The line is short: a pipe whose other end does not read yet would make Blender wait.
+        worker.send(json.dumps({"id": self._number, "out": str(self._out)}))
 
-    def _new_lines(self) -> list[bytes]:
-        try:
-            with open(self._folder / _EVENTS_FILE, "rb") as file:
-                file.seek(self._read_bytes)
-                *complete, _ = file.read().split(b"\n")
-        except FileNotFoundError:
-            return []
-        self._read_bytes += sum(len(line) + 1 for line in complete)
-        return complete
+    def _check_breakdowns(self) -> None:
+        now = time.monotonic()
+        self._breakdowns = [when for when in self._breakdowns if now - when < _BREAKDOWN_SECONDS]
+        if len(self._breakdowns) >= _MAX_BREAKDOWNS:
+            minutes = math.ceil((_BREAKDOWN_SECONDS - now + self._breakdowns[0]) / 60)
+            raise TooManyBreakdownsError(
+                f"The backend broke down {len(self._breakdowns)} times in a row, so it is not started again for now.",
+                f"The details are in '{self._log}'. Try again in {minutes} minutes, or restart Blender.",
+            )
 
     def _understand(self, line: bytes) -> list[Event]:
         number, event = parse_event(line)
         if isinstance(event, Hello):
+            self._starting = False
             return [event]
         # A worker that cannot even start answers to no request in particular.
-        if not self._pending or number not in (self._number, None):
+        if number is None and not (self.busy or self._starting):
             return []
-        self._pending = isinstance(event, Progress)
-        if isinstance(event, Failed) and event.code == "internal":
+        if number is not None and not (self.busy and number == self._number):
+            return []
+        if isinstance(event, Progress):
+            return [event]
+        self._finish()
+        if not isinstance(event, Failed):
+            self._breakdowns = []
+        elif event.code == "internal":
             self._keep_log = True
-            event = replace(event, hint=f"{event.hint} The details are in '{self.log}'.".strip())
+            event = replace(event, hint=f"{event.hint} The details are in '{self._log}'.".strip())
         return [event]
 
-    def _broken(self, message: str) -> Failed:
-        self._pending, self._keep_log = False, True
-        return Failed(BackendError.code, message, f"Try again; the details are in '{self.log}'.")
+    def _finish(self) -> None:
+        self._request, self._starting, self._verdict = None, False, None
+        assert self._worker is not None
+        self._worker.spare()
 
-    def _ended(self, exit_code: int) -> Failed:
-        if self._cancelled:
-            self._pending = False
-            return Failed(CancelledError.code, "Cancelled.", "")
-        return self._broken(f"The backend stopped unexpectedly (exit code {exit_code}).")
+    def _listen(self) -> None:
+        self._silence, self._last_poll = 0.0, time.monotonic()
 
-    def _insist(self) -> None:
-        if self._cancel_steps and time.monotonic() >= self._cancel_steps[0][0]:
-            assert self._process is not None
-            _, step = self._cancel_steps.pop(0)
-            self._process.terminate() if step == "terminate" else self._process.kill()
+    def _watch(self, heard: bool) -> None:
+        """Count the silence of a worker that owes us a word, and stop it when that was too long, or obeys no cancel."""
+        assert self._worker is not None
+        now = time.monotonic()
+        gap, self._last_poll = min(now - self._last_poll, _MAX_POLL_GAP), now
+        self._silence = 0.0 if heard else self._silence + gap
+        if self._silence >= self._patience and self._verdict is None:
+            self._verdict = self._broken(
+                HungError.code, f"The backend has not said a word for {self._patience:.0f} seconds."
+            )
+            self._worker.stop_after(0.0)
+        self._worker.insist()
 
-    def _clean(self) -> None:
-        """Delete the worker's folder; of one that broke down keep the log, and nothing made from the photo."""
-        if not self._keep_log:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            return
-        shutil.rmtree(self._out, ignore_errors=True)
-        (self._folder / _EVENTS_FILE).unlink(missing_ok=True)
+    def _broken(self, code: str, message: str, advice: str = "Try again") -> Failed:
+        self._keep_log = True
+        self._breakdowns.append(time.monotonic())
+        return Failed(code, message, f"{advice}; the details are in '{self._log}'.")
+
+    def _give_up(self, error: Exception) -> list[Event]:
+        """The worker says what nobody understands."""
+        asked = self.busy or self._starting
+        if isinstance(error, ProtocolError):
+            failed = Failed(error.code, error.message, error.hint)
+        else:
+            failed = self._broken(BackendError.code, f"The backend's answer cannot be read ({error}).")
+        assert self._worker is not None
+        self._worker.kill()
+        self.close()
+        return [failed] if asked else []
+
+    def _ended(self, exit_code: int) -> list[Event]:
+        """The worker is gone and owes us an answer."""
+        request, verdict = self._request, self._verdict
+        self._finish()
+        if verdict is not None:
+            return [verdict]
+        if exit_code == _DISK_FULL_EXIT:
+            full = DiskFullError(tempfile.gettempdir())
+            return [Failed(full.code, full.message, full.hint)]
+        if exit_code == 0 and request is not None and not self._sent_again:
+            # It was idle for long and left while our line was on its way.
+            self._sent_again = True
+            return self._sent_to_another(request)
+        if exit_code in _SYSTEM_KILLED:
+            message = "The backend was ended from outside, by the system perhaps because memory ran out."
+            advice = "Close other programs, or choose a smaller texture size or draft quality, and try again"
+            return [self._broken(BackendError.code, message, advice)]
+        return [self._broken(BackendError.code, f"The backend stopped unexpectedly (exit code {exit_code}).")]
+
+    def _sent_to_another(self, request: AnyRequest) -> list[Event]:
+        try:
+            self._send(request)
+        except SemblanceError as error:
+            return [Failed(error.code, error.message, error.hint)]
+        return []

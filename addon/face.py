@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core_models.reconstruction import Reconstruction, SemblanceError
 from .backend import Job, worker_command
-from .messages import Done, FaceFiles, Failed, Options, Progress, Request
+from .messages import Done, Failed, Options, Progress, Request
 from .outputs import OutputFiles, OutputPlan, copy_file
 from .terminal import Terminal
 
@@ -102,7 +102,7 @@ def _try_photos(
             job, photos, arguments, lambda event: terminal.progress(photo, event.stage, event.fraction)
         )
         terminal.progress(photo, "Blender file", 1.0)
-        written, notes = _write_faces(photo, done.faces, arguments, plan)
+        written, notes = _write_faces(photo, done, arguments, plan)
     except SemblanceError as error:
         terminal.failed(photos, error)
         return False
@@ -132,7 +132,7 @@ def _reconstruct(
 
 
 def _write_faces(
-    photo: Path, faces: tuple[FaceFiles, ...], arguments: FaceArguments, plan: OutputPlan
+    photo: Path, done: Done, arguments: FaceArguments, plan: OutputPlan
 ) -> tuple[list[OutputFiles], list[str]]:
     """The files of each face, and what the user should know of them."""
     # Blender's module takes a second to load; a batch of unreadable photos need not wait for it.
@@ -141,9 +141,9 @@ def _write_faces(
 
     options = SceneOptions(vertex_colours=arguments.texture == "vertex")
     written: list[OutputFiles] = []
-    notes: list[str] = []
-    for number, face in enumerate(faces, start=1):
-        files = plan.files(photo, number, len(faces))
+    notes = list(done.notes)
+    for number, face in enumerate(done.faces, start=1):
+        files = plan.files(photo, number, len(done.faces))
         reconstruction = Reconstruction.load(face.result)
         blend = partial(write_document, reconstruction, files.blend.stem, options)
         writers: dict[Path, Callable[[Path], None]] = {files.blend: blend}

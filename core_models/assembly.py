@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import cv2
@@ -21,6 +20,7 @@ from .morphable.model import MorphableModel
 from .photo.load import Photo
 from .reconstruction import Reconstruction
 from .texture.bake import TextureResult
+from .versions import semblance_version
 
 METRES_PER_DECIMETRE = 0.1
 STORED_SIDE = 2048
@@ -69,7 +69,7 @@ def describe(
     """The report of a reconstruction: what made it and how well it fits the first photo, and the others."""
     first = shots[0]
     return {
-        "semblance": _version(),
+        "semblance": semblance_version(),
         "torch": torch.__version__,
         "device": "cpu",
         "model": model.model_id,
@@ -156,10 +156,3 @@ def assemble(
 
 def _f32(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, np.float32)
-
-
-def _version() -> str:
-    try:
-        return version("semblance")
-    except PackageNotFoundError:  # run from an extension's folder, which is no installed package
-        return "unknown"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from .assembly import Shot, assemble, describe, model_vertices, posed_vertices
-from .faces.find import Face, FaceFinder
+from .faces.find import Face, FaceFinder, face_at
+from .faces.found import FoundFace, show_face
 from .faces.mask import face_mask
 from .faces.relief import Relief
 from .fitting.fit import Fit, fit_person
 from .fitting.photometric import refine
 from .fitting.samples import SurfaceSamples, sample_surface
+from .fitting.stored import read_fit
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
@@ -125,6 +128,41 @@ class Pipeline:
             results.append(result)
         return results
 
+    def find(self, path: str | os.PathLike[str], progress: Progress = lambda *_: None) -> list[FoundFace]:
+        """The faces of a photo, the largest first. Raises PhotoError, and CancelledError by `progress`."""
+        progress("photo", 0.0)
+        photo = load_photo(path)
+        progress("faces", 0.3)
+        return [show_face(photo, face) for face in self._finder.find(photo)]
+
+    def rebake(
+        self,
+        path: str | os.PathLike[str],
+        stored: Mapping[str, Any],
+        options: Options,
+        progress: Progress = lambda *_: None,
+    ) -> Reconstruction:
+        """A face's texture again, on the geometry of `fit_of` its result, from the same photo or a smaller copy of it.
+
+        Raises:
+            PhotoError: the photo, or a further one of the person, cannot be read, or a further one shows no face.
+            StoredFitError: `stored` is damaged, or of another model or photo.
+            FitError: the landmarks in a further photo are no face's.
+            CancelledError: raised by `progress`.
+        """
+        clock = Clock(progress)
+        with clock.stage("photo"):
+            photo = load_photo(path)
+            fit, sighting = read_fit(stored, self.model, photo)
+        with clock.stage("faces"):
+            shots = [self._shot(photo, face_at(sighting.landmarks))]
+            shots += [self.largest_face(other) for other in options.more_photos]
+        with clock.stage("shape"):
+            others = fit_person(self.model, [shot.sighting for shot in shots])[1:] if shots[1:] else []
+            fits = [fit, *(replace(other, identity=fit.identity) for other in others)]
+        masks = mask_shots(shots, fits, self.model, clock)
+        return finish(shots, fits, masks, self.model, options, clock)
+
     def _surface_samples(self, options: Options) -> SurfaceSamples | None:
         """What the shading is compared at; None where the landmarks have to do."""
         if options.quality == "best" and self._samples is None:
@@ -153,8 +191,21 @@ def reconstruct(
     With `samples`, shading refines the shape that the landmarks gave. With `group`, the first photo's earlier faces
     help to find its light.
     """
-    first = shots[0]
     fits, masks = fit_shots(shots, model, clock, samples)
+    return finish(shots, fits, masks, model, options, clock, group)
+
+
+def finish(
+    shots: Sequence[Shot],
+    fits: Sequence[Fit],
+    masks: Sequence[np.ndarray],
+    model: MorphableModel,
+    options: Options,
+    clock: Clock,
+    group: GroupLight | None = None,
+) -> Reconstruction:
+    """Fits and masks of the photos → the result. Arguments as in `reconstruct` and `fit_shots`."""
+    first = shots[0]
     in_camera = [posed_vertices(model, fit) for fit in fits]
     vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("texture"):
@@ -175,12 +226,7 @@ def fit_shots(
     sightings = [shot.sighting for shot in shots]
     with clock.stage("shape"):
         fits = fit_person(model, sightings)
-        reliefs = [Relief(posed_vertices(model, fit), model.faces.numpy(), fit.K) for fit in fits]
-    with clock.stage("mask"):
-        masks = [
-            face_mask(shot.photo, shot.face.landmarks, relief, shot.person)
-            for shot, relief in zip(shots, reliefs, strict=True)
-        ]
+    masks = mask_shots(shots, fits, model, clock)
     if samples is not None:
         with clock.stage("shading"):
             photos = [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)]
@@ -188,6 +234,18 @@ def fit_shots(
                 model, samples, photos, sightings, fits, tick=lambda done: clock.tell("shading", done)
             )
     return fits, masks
+
+
+def mask_shots(
+    shots: Sequence[Shot], fits: Sequence[Fit], model: MorphableModel, clock: Clock
+) -> list[np.ndarray]:
+    """Each photo's mask (H, W) of the face, 0…1."""
+    with clock.stage("mask"):
+        reliefs = [Relief(posed_vertices(model, fit), model.faces.numpy(), fit.K) for fit in fits]
+        return [
+            face_mask(shot.photo, shot.face.landmarks, relief, shot.person)
+            for shot, relief in zip(shots, reliefs, strict=True)
+        ]
 
 
 def bake_shots(

@@ -54,15 +54,35 @@ class NewerFormatError(ReconstructionFileError):
     code = "newer_result_file"
 
 
+class DiskFullError(SemblanceError):
+    """A temporary file that no longer fits on its disk."""
+
+    code = "disk_full"
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        super().__init__(
+            f"The disk of the temporary folder '{folder}' is full.", "Free some space and try again."
+        )
+
+
 class InvalidReconstructionError(SemblanceError):
     """Arrays that contradict the format: a wrong shape or type, or an index out of range."""
 
     code = "invalid_result"
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk, or a used-up quota, is the reason of an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def write_hint(error: OSError, elsewhere: str = "choose another folder") -> str:
     """What to do about a file or folder that cannot be written; `elsewhere` is how to choose another place."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return f"Free some space or {elsewhere}."
     if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
         # A rename has two names; what is in its way has the second.
@@ -101,6 +121,8 @@ _ARRAYS: dict[str, tuple[type | str, tuple[int | str, ...]]] = {
     "shape_key_names": ("U", ("M",)),
     "shape_key_offsets": (np.float32, ("M", "N", 3)),
 }
+
+_FIT_ARRAYS = ("identity", "expression", "rotation", "translation", "K", "landmarks", "model_landmarks")
 
 
 @dataclass(frozen=True)
@@ -237,6 +259,17 @@ class Reconstruction:
             raise
         except Exception as error:  # parsers of zip, array and text raise almost anything on damaged bytes
             raise _not_ours(path) from error
+
+
+def fit_of(reconstruction: Reconstruction) -> dict[str, Any]:
+    """Geometry and camera of a result as JSON can hold them: what it takes to make its texture again.
+
+    Arrays are nested lists, rounded to 1e-6 of their units, those of the fields.
+    """
+    arrays = {
+        name: np.round(getattr(reconstruction, name).astype(np.float64), 6).tolist() for name in _FIT_ARRAYS
+    }
+    return {"model": reconstruction.model_id, "image_size": reconstruction.image_size.tolist(), **arrays}
 
 
 def _not_ours(path: str | os.PathLike[str]) -> ReconstructionFileError:

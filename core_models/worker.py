@@ -1,65 +1,60 @@
 """The process that computes: requests come in on stdin, events go out through a file.
 
-    python -m semblance.core_models.worker FOLDER [--device NAME]
+    python -m semblance.core_models.worker FOLDER [--device NAME] [--idle-seconds N]
 
-A request is one line of JSON:
+A request is one line of JSON on stdin; what is asked stands in the file `request.json` in its folder `out`:
 
-    {"id": 3, "photo": "/…/portrait.jpg", "out": "/…/3", "preview": true, "options": {"quality": "draft", …}}
+    {"id": 3, "out": "/…/3"}
 
-`FOLDER/events.jsonl` grows by one line of JSON an event:
+    {"kind": "reconstruct", "photo": "/…/portrait.jpg", "preview": true, "options": {"quality": "draft", …}}
+    {"kind": "find_faces", "photo": "/…/portrait.jpg"}
+    {"kind": "rebake", "photo": "/…/portrait.jpg", "options": {"size": 2048, …}, "fit": {…}}
 
-    {"event": "hello", "protocol": 1, "device": "cpu"}
-    {"event": "progress", "request": 3, "stage": "fitting", "fraction": 0.4}
-    {"event": "done", "request": 3, "results": [{"result": "/…/result_1.npz", "preview": "/…"}], "seconds": 5.1}
+`fit` is `reconstruction.fit_of` a result. `FOLDER/events.jsonl` grows by one line of JSON an event:
+
+    {"event": "hello", "protocol": 2, "device": "cpu", "versions": {"torch": "2.13.0", …}}
+    {"event": "progress", "request": 3, "stage": "texture", "fraction": 0.4}
+    {"event": "done", "request": 3, "results": [{"result": "/…/result_1.npz", "preview": "/…"}], "seconds": 5.1,
+     "notes": ["…"]}
+    {"event": "found", "request": 3, "faces": [{"box": [0.1, 0.2, 0.4, 0.6], "place": "…", "picture": "/…/face_1.png"}]}
     {"event": "error", "request": 3, "code": "no_face", "message": "…", "hint": "…"}
 
-`result` and `preview` exist, complete, before `done` names them. A file `cancel` in a request's `out` folder
-cancels it. The process stays warm between requests. When stdin ends, because the other side closed it or was
-killed, it deletes the `out` folders inside FOLDER, so that nothing made from a photo stays behind, and exits.
-Its stdout and stderr, where libraries print and tracebacks go, are a log: `addon.backend` keeps them in
-`FOLDER/worker.log`.
+`hello` comes again when the device changes, which it does when its memory is full. Files exist, complete, before an
+event names them. A file `cancel` in a request's `out` folder cancels it. The process stays warm between requests.
+When stdin ends, because the other side closed it or was killed, it deletes the files that it made and exits at once,
+even while it computes; and so it does when no request came for long. Its stdout and stderr, where libraries print and
+tracebacks go, are a log: `addon.process` keeps them in `FOLDER/worker.log`. When there is no room to write an event it
+exits with code 74.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
+import contextlib
+import faulthandler
+import gc
 import json
 import os
+import queue
 import shutil
 import signal
 import sys
-import time
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
+from .answers import Answer, answer, parse_line
+from .engine import Engine, load_engine
+from .reconstruction import DiskFullError, SemblanceError, is_disk_full
 
-from .reconstruction import CancelledError, Reconstruction, SemblanceError
-
-PROTOCOL = 1
-EVENTS_FILE = "events.jsonl"
-CANCEL_FILE = "cancel"
-_RECONSTRUCTION_SHARE = 0.9
-"""Of a request's progress; the rest is writing and the preview."""
-
-Progress = Callable[[str, float], None]
-"""Called with a stage's name and the fraction done, 0…1; raises CancelledError when the user cancelled."""
-
-
-class BadRequestError(SemblanceError):
-    """A line on stdin that is no request."""
-
-    code = "bad_request"
-
-
-class DeviceError(SemblanceError):
-    """A device that cannot be computed on."""
-
-    code = "device"
+PROTOCOL = 2
+EVENTS_FILE, LOG_FILE = "events.jsonl", "worker.log"
+IDLE_SECONDS = 300.0
+DISK_FULL_EXIT = 74
+"""sysexits.h, EX_IOERR."""
+OUT_OF_MEMORY_NOTE = "The memory of the {device} was not enough: computed on the CPU, which takes longer."
 
 
 class OutOfMemoryError(SemblanceError):
@@ -68,162 +63,151 @@ class OutOfMemoryError(SemblanceError):
     code = "out_of_memory"
 
 
-class DiskFullError(SemblanceError):
-    """A result cannot be written."""
-
-    code = "disk_full"
-
-
 class InternalError(SemblanceError):
     """A mistake of the program."""
 
     code = "internal"
 
 
-@dataclass(frozen=True)
-class Engine:
-    """What the worker drives.
-
-    `reconstruct` takes the photo's path, the request's options and a progress function, and returns one result
-    a face; `preview` makes a (H, W, 3) uint8 sRGB sheet of one.
-    """
-
-    device: str
-    reconstruct: Callable[[str, Mapping[str, Any], Progress], Sequence[Reconstruction]]
-    preview: Callable[[Reconstruction], np.ndarray]
-
-
-@dataclass(frozen=True)
-class _Request:
-    id: int
-    photo: str
-    out: Path
-    preview: bool
-    options: Mapping[str, Any]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve stdin until it ends."""
-    # Ctrl-C reaches every process of the terminal; the one that the user talks to decides, and tells us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Be the worker of a folder."""
     parser = argparse.ArgumentParser(prog="semblance.core_models.worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     chosen = parser.parse_args(arguments)
-    return serve(chosen.folder, sys.stdin, lambda: load_engine(chosen.device))
+    run(chosen.folder, load_engine, chosen.device, chosen.idle_seconds)
 
 
-def load_engine(device: str) -> Engine:
-    """The real pipeline, with the model loaded. Imports torch, OpenCV and mediapipe.
+def run(
+    folder: Path, make_engine: Callable[[str], Engine], device: str, idle_seconds: float = IDLE_SECONDS
+) -> NoReturn:
+    """Serve this process's stdin until it ends or stays silent for `idle_seconds`; then end the process."""
+    # Ctrl-C reaches every process of the terminal; the one that the user talks to decides, and tells us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The log of a crash, and of a worker that hung and was terminated, shows where.
+    faulthandler.enable()
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGTERM, chain=True)
+    worker = Worker(folder, make_engine)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    Raises:
-        DeviceError: a device that this version does not compute on.
-    """
-    if device not in ("auto", "cpu"):
-        raise DeviceError(f"This version does not compute on '{device}'.", "Choose the device auto or cpu.")
-    from .pipeline import Options, Pipeline
-    from .view.preview import preview_sheet
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        worker.clean()
+        os._exit(0)
 
-    pipeline = Pipeline()
-
-    def reconstruct(photo: str, options: Mapping[str, Any], progress: Progress) -> Sequence[Reconstruction]:
-        return pipeline.run(photo, Options(**options), progress)
-
-    return Engine("cpu", reconstruct, preview_sheet)
-
-
-def serve(folder: Path, requests: Iterable[str], make_engine: Callable[[], Engine]) -> int:
-    """Answer `requests`, one JSON object a line, in order; then delete the results that are inside `folder`.
-
-    Returns:
-        The exit code: 0, or 1 when the engine cannot be made.
-    """
-    events = _Events(folder / EVENTS_FILE)
+    threading.Thread(target=read, daemon=True).start()
     try:
-        engine = make_engine()
-    except Exception as error:
-        events.error(None, error)
-        return 1
-    events.add("hello", protocol=PROTOCOL, device=engine.device)
-    outs = []
-    for line in requests:
-        if line.strip():
-            outs.append(_answer(engine, line, events))
-    for out in outs:
-        if out is not None and folder.resolve() in out.resolve().parents:
-            shutil.rmtree(out, ignore_errors=True)
-    return 0
+        code = worker.serve(_until_idle(lines, idle_seconds), device)
+    except OSError as error:
+        traceback.print_exc()
+        code = DISK_FULL_EXIT if is_disk_full(error) else 1
+    if code == 0:
+        worker.clean()
+    sys.stderr.flush()
+    # At once: an ordinary exit would wait for the thread that waits for stdin.
+    os._exit(code)
 
 
-def _answer(engine: Engine, line: str, events: _Events) -> Path | None:
-    """Where the results are, if the line was understood."""
-    request = None
-    try:
-        request = _parse(line)
-        start = time.perf_counter()
-        results = _reconstruct(engine, request, events)
-        events.add("done", request=request.id, results=results, seconds=round(time.perf_counter() - start, 3))
-    except Exception as error:
-        events.error(request.id if request else None, error)
-    return request.out if request else None
+def _until_idle(lines: queue.SimpleQueue[str], seconds: float) -> Iterator[str]:
+    while True:
+        try:
+            line = lines.get(timeout=seconds)
+        except queue.Empty:
+            return
+        yield line
 
 
-def _parse(line: str) -> _Request:
-    try:
-        values = json.loads(line)
-        return _Request(
-            id=int(values["id"]),
-            photo=str(values["photo"]),
-            out=Path(values["out"]),
-            preview=bool(values["preview"]),
-            options=dict(values["options"]),
+class Worker:
+    """Answers requests through the event file of its folder."""
+
+    def __init__(self, folder: Path, make_engine: Callable[[str], Engine]) -> None:
+        """`make_engine` takes the device's name."""
+        self._folder = folder
+        self._make_engine = make_engine
+        self._events = _Events(folder)
+        self._outs: list[Path] = []
+
+    def serve(self, lines: Iterable[str], device: str) -> int:
+        """Answer requests, one a line, in order.
+
+        Returns:
+            The exit code: 0, or 1 when the engine cannot be made.
+
+        Raises:
+            OSError: the event file cannot be written.
+        """
+        try:
+            self._engine = self._make_engine(device)
+        except Exception as error:
+            self._events.error(None, error)
+            return 1
+        self._hello()
+        for line in lines:
+            if line.strip():
+                self._serve(line)
+        return 0
+
+    def clean(self) -> None:
+        """Delete what was made of photos inside the folder; without a bug to look for, the log and the folder too."""
+        for out in self._outs:
+            if self._folder.resolve() in out.resolve().parents:
+                shutil.rmtree(out, ignore_errors=True)
+        (self._folder / EVENTS_FILE).unlink(missing_ok=True)
+        if not self._events.told_bug:
+            with contextlib.suppress(OSError):  # other files are not ours; Windows keeps a log that is open
+                (self._folder / LOG_FILE).unlink(missing_ok=True)
+                self._folder.rmdir()
+
+    def _hello(self) -> None:
+        self._events.add(
+            "hello", protocol=PROTOCOL, device=self._engine.device, versions=dict(self._engine.versions)
         )
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadRequestError(
-            "The backend got a request that it does not understand.", f"({error!r})"
-        ) from error
 
+    def _serve(self, line: str) -> None:
+        number = None
+        try:
+            asked = parse_line(line)
+            number = asked.id
+            self._outs.append(asked.out)
 
-def _reconstruct(engine: Engine, request: _Request, events: _Events) -> list[dict[str, str]]:
-    def progress(stage: str, fraction: float) -> None:
-        if (request.out / CANCEL_FILE).exists():
-            raise CancelledError("Cancelled.")
-        events.add("progress", request=request.id, stage=stage, fraction=round(float(fraction), 4))
+            def tell(stage: str, fraction: float) -> None:
+                self._events.add("progress", request=number, stage=stage, fraction=round(float(fraction), 4))
 
-    request.out.mkdir(parents=True, exist_ok=True)
-    progress("starting", 0.0)
-    found = engine.reconstruct(
-        request.photo,
-        request.options,
-        lambda stage, fraction: progress(stage, fraction * _RECONSTRUCTION_SHARE),
-    )
-    written = []
-    for number, reconstruction in enumerate(found, start=1):
-        done = _RECONSTRUCTION_SHARE + (1 - _RECONSTRUCTION_SHARE) * (number - 1) / len(found)
-        progress("writing", done)
-        files = {"result": str(request.out / f"result_{number}.npz")}
-        reconstruction.save(files["result"])
-        if request.preview:
-            progress("preview", done)
-            files["preview"] = str(request.out / f"preview_{number}.png")
-            _write_png(engine.preview(reconstruction), Path(files["preview"]))
-        written.append(files)
-    return written
+            final = self._answer(lambda: answer(self._engine, asked, tell))
+            self._events.add(final.event, request=number, **final.values)
+        except Exception as error:
+            self._events.error(number, error)
 
-
-def _write_png(srgb: np.ndarray, target: Path) -> None:
-    from PIL import Image
-
-    temporary = target.with_name(f".{target.name}.tmp")
-    Image.fromarray(srgb).save(temporary, format="PNG")
-    os.replace(temporary, target)
+    def _answer(self, attempt: Callable[[], Answer]) -> Answer:
+        """Attempt it on the CPU when the device's memory is not enough."""
+        try:
+            return attempt()
+        except Exception as error:
+            if self._engine.device == "cpu" or not _is_out_of_memory(error):
+                raise
+            traceback.print_exc()
+        # Outside of `except`, whose traceback holds what fills the memory.
+        note = OUT_OF_MEMORY_NOTE.format(device=self._engine.device)
+        self._engine.close()
+        del self._engine
+        gc.collect()
+        self._engine = self._make_engine("cpu")
+        self._hello()
+        final = attempt()
+        final.values.setdefault("notes", []).append(note)
+        return final
 
 
 class _Events:
     """The event file; every line is complete when it appears."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / EVENTS_FILE
+        self.told_bug = False
 
     def add(self, event: str, **values: Any) -> None:
         with open(self._path, "a", encoding="utf-8") as file:
@@ -231,24 +215,35 @@ class _Events:
 
     def error(self, request: int | None, error: Exception) -> None:
         """Add an error event; the traceback of one that nobody foresaw goes to stderr, which is the log."""
-        if not isinstance(error, SemblanceError):
+        if is_disk_full(error):
+            error = DiskFullError(self._folder)
+        elif not isinstance(error, SemblanceError):
             traceback.print_exception(error)
             error = _explained(error)
+            self.told_bug |= isinstance(error, InternalError)
+        assert isinstance(error, SemblanceError)
         self.add("error", request=request, code=error.code, message=error.message, hint=error.hint)
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    # By name and words: torch and OpenCV, whose errors these are, are not imported here.
+    texts = ("can't allocate memory", "Insufficient memory", "CUDA out of memory")
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(text in str(error) for text in texts)
+    )
+
+
 def _explained(error: Exception) -> SemblanceError:
-    # By name: torch, whose error has this name, is not imported here.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_out_of_memory(error):
         return OutOfMemoryError(
             "There is not enough memory for this photo.",
             "Close other programs, or choose a smaller texture size or draft quality.",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError("The disk of the temporary folder is full.", "Free some space and try again.")
     lines = str(error).splitlines() or [""]
     return InternalError(f"The backend failed unexpectedly ({type(error).__name__}: {lines[0]}).")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -27,7 +27,9 @@ LEVELS = {
     "fitting": 5,
     "view": 5,
     "pipeline": 6,
-    "worker": 7,
+    "engine": 7,
+    "answers": 8,
+    "worker": 9,
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semblance.core_models.answers import CANCEL_FILE, REQUEST_FILE
+from semblance.core_models.engine import Engine, Progress, load_engine
+from semblance.core_models.faces.found import FoundFace
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError
-from semblance.core_models.worker import (
-    CANCEL_FILE,
-    EVENTS_FILE,
-    PROTOCOL,
-    Engine,
-    Progress,
-    load_engine,
-    serve,
-)
+from semblance.core_models.worker import EVENTS_FILE, PROTOCOL, Worker
 from semblance.tests.synthetic import synthetic_reconstruction
 
 HEAD = synthetic_reconstruction(n=12, texture_size=16, photo_size=(16, 20))
+FACE = FoundFace((0.25, 0.0, 0.5, 1.0), "middle, 20 pixels tall", np.full((8, 8, 3), 200, np.uint8))
+FIT = {"model": "toy"}
+OPTIONS = {"size": 512}
 
 
 class TorchLikeError(RuntimeError):
@@ -34,30 +33,49 @@ class TorchLikeError(RuntimeError):
 TorchLikeError.__name__ = "OutOfMemoryError"
 
 
-def engine(work: Callable[[Progress], Sequence[Reconstruction]] = lambda progress: [HEAD]) -> Engine:
+def engine(
+    work: Callable[[Progress], Sequence[Reconstruction]] = lambda progress: [HEAD], device: str = "cpu"
+) -> Engine:
+    def find(photo: str, progress: Progress) -> Sequence[FoundFace]:
+        assert photo == "/a photo.jpg"
+        work(progress)
+        return [FACE]
+
     def reconstruct(photo: str, options: Mapping[str, Any], progress: Progress) -> Sequence[Reconstruction]:
-        assert (photo, options) == ("/a photo.jpg", {"size": 512})
+        assert (photo, options) == ("/a photo.jpg", OPTIONS)
         return work(progress)
 
-    return Engine("toaster", reconstruct, lambda reconstruction: reconstruction.photo_srgb)
+    def rebake(
+        photo: str, fit: Mapping[str, Any], options: Mapping[str, Any], progress: Progress
+    ) -> Reconstruction:
+        assert fit == FIT
+        return reconstruct(photo, options, progress)[0]
+
+    return Engine(
+        device, {"torch": "0"}, find, reconstruct, rebake, lambda result: result.photo_srgb, lambda: None
+    )
 
 
-def request(out: Path, number: int = 1, preview: bool = True) -> str:
-    values = {
-        "id": number,
-        "photo": "/a photo.jpg",
-        "out": str(out),
-        "preview": preview,
-        "options": {"size": 512},
-    }
-    return json.dumps(values) + "\n"
+def request(out: Path, number: int = 1, kind: str = "reconstruct", **values: Any) -> str:
+    """Its line; its file is written."""
+    more = {"find_faces": {}, "rebake": {"options": OPTIONS, "fit": FIT}}
+    asked = more.get(kind, {"options": OPTIONS, "preview": True})
+    out.mkdir(parents=True, exist_ok=True)
+    (out / REQUEST_FILE).write_text(json.dumps({"kind": kind, "photo": "/a photo.jpg"} | asked | values))
+    return json.dumps({"id": number, "out": str(out)}) + "\n"
 
 
-def events(folder: Path, *lines: str, engine: Engine) -> list[dict[str, Any]]:
-    """Of a worker whose requests in `folder` want their results beside its own folder, which keeps them."""
+def events(
+    folder: Path, *lines: str, engine: Engine | None = None, engines: Mapping[str, Engine] | None = None
+) -> list[dict[str, Any]]:
+    """Of a worker whose requests in `folder` want their results beside its own folder, which keeps them.
+
+    `engine` computes, or one of `engines` by device's name; a worker starts on "auto".
+    """
     job = folder / "job"
     job.mkdir()
-    assert serve(job, lines, lambda: engine) == 0
+    engines = engines or {"auto": engine or globals()["engine"]()}
+    assert Worker(job, engines.__getitem__).serve(lines, "auto") == 0
     return read(job)
 
 
@@ -74,15 +92,60 @@ def raising(error: BaseException) -> Callable[[Progress], Sequence[Reconstructio
 
 def test_a_request_is_answered(tmp_path: Path) -> None:
     hello, *progress, done = events(tmp_path, request(tmp_path / "1"), engine=engine())
-    assert hello == {"event": "hello", "protocol": PROTOCOL, "device": "toaster"}
+    assert hello == {
+        "event": "hello",
+        "protocol": PROTOCOL,
+        "device": "cpu",
+        "versions": {"torch": "0"},
+    }
     assert {event["event"] for event in progress} == {"progress"}
     fractions = [event["fraction"] for event in progress]
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] <= 1
     assert done["event"] == "done" and done["request"] == 1 and done["seconds"] >= 0
+    assert done["notes"] == []
     (files,) = done["results"]
     np.testing.assert_array_equal(Reconstruction.load(files["result"]).vertices, HEAD.vertices)
     np.testing.assert_array_equal(np.asarray(Image.open(files["preview"])), HEAD.photo_srgb)
-    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == ["preview_1.png", "result_1.npz"]
+    assert files_in(tmp_path / "1") == ["preview_1.png", "result_1.npz"]
+
+
+def files_in(out: Path) -> list[str]:
+    return sorted(path.name for path in out.iterdir() if path.name != REQUEST_FILE)
+
+
+def test_faces_are_found(tmp_path: Path) -> None:
+    *_, found = events(tmp_path, request(tmp_path / "1", kind="find_faces"))
+    assert found["event"] == "found" and found["request"] == 1
+    (face,) = found["faces"]
+    assert tuple(face["box"]) == FACE.box and face["place"] == FACE.place
+    np.testing.assert_array_equal(np.asarray(Image.open(face["picture"])), FACE.picture)
+
+
+def test_a_texture_is_made_again(tmp_path: Path) -> None:
+    *_, done = events(tmp_path, request(tmp_path / "1", kind="rebake"))
+    assert done["event"] == "done" and [sorted(files) for files in done["results"]] == [["result"]]
+
+
+def test_a_full_device_falls_back_to_the_cpu_and_says_so(tmp_path: Path) -> None:
+    closed = []
+    full = replace(
+        engine(raising(TorchLikeError("CUDA out of memory")), "toaster"), close=lambda: closed.append(True)
+    )
+    lines = [request(tmp_path / str(number), number) for number in (1, 2)]
+    told = events(tmp_path, *lines, engines={"auto": full, "cpu": engine(device="cpu")})
+    assert [event["device"] for event in told if event["event"] == "hello"] == ["toaster", "cpu"]
+    first, second = (event for event in told if event["event"] == "done")
+    assert closed == [True]
+    (note,) = first["notes"]
+    assert "toaster" in note and "CPU" in note and note.endswith(".")
+    assert second["notes"] == [], "it goes on with the CPU"
+
+
+def test_memory_that_is_not_enough_on_the_cpu_either(tmp_path: Path) -> None:
+    full = engine(raising(TorchLikeError("CUDA out of memory")), "toaster")
+    small = engine(raising(MemoryError()))
+    told = events(tmp_path, request(tmp_path / "1"), engines={"auto": full, "cpu": small})
+    assert told[-1]["code"] == "out_of_memory" and told[-1]["request"] == 1
 
 
 def test_several_faces_and_no_preview(tmp_path: Path) -> None:
@@ -110,6 +173,7 @@ def test_the_worker_outlives_failures(tmp_path: Path) -> None:
         (SemblanceError("No."), "error"),
         (MemoryError(), "out_of_memory"),
         (TorchLikeError("CUDA out of memory"), "out_of_memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (KeyError("size"), "internal"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
     ],
@@ -136,36 +200,43 @@ def test_cancel(tmp_path: Path) -> None:
     assert not list((tmp_path / "1").glob("*.npz"))
 
 
-def test_results_in_the_job_folder_go_when_the_requests_end(tmp_path: Path) -> None:
-    inside, beside = tmp_path / "job" / "1", tmp_path / "beside"
-    other = tmp_path / "job" / "not ours"
+def test_what_was_made_of_photos_inside_the_folder_goes(tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    inside, beside, other = job / "1", tmp_path / "beside", job / "not ours"
     other.mkdir(parents=True)
-
-    def requests() -> Iterator[str]:
-        yield request(inside, 1)
-        yield request(beside, 2)
-        assert (inside / "result_1.npz").exists()
-
-    assert serve(tmp_path / "job", requests(), engine) == 0
-    assert not inside.exists() and other.exists()
-    assert sorted(path.name for path in beside.iterdir()) == ["preview_1.png", "result_1.npz"]
+    worker = Worker(job, lambda device: engine())
+    assert worker.serve([request(inside, 1), request(beside, 2)], "auto") == 0
+    assert (inside / "result_1.npz").exists()
+    worker.clean()
+    assert [path.name for path in job.iterdir()] == [other.name]
+    assert files_in(beside) == ["preview_1.png", "result_1.npz"]
 
 
 @pytest.mark.parametrize("line", ["what?\n", "[]\n", "{}\n", '{"id": null}\n'])
 def test_a_bad_line_is_refused(tmp_path: Path, line: str) -> None:
-    failed, *_, done = events(tmp_path, line, "\n", request(tmp_path / "2", 2), engine=engine())[1:]
+    failed, *_, done = events(tmp_path, line, "\n", request(tmp_path / "2", 2))[1:]
     assert (failed["code"], failed["request"]) == ("bad_request", None)
     assert done["event"] == "done"
 
 
+@pytest.mark.parametrize("text", [None, "what?", "[]", "{}", '{"kind": "dance"}', '{"kind": "find_faces"}'])
+def test_a_bad_request_is_refused(tmp_path: Path, text: str | None) -> None:
+    line = request(tmp_path / "1")
+    (tmp_path / "1" / REQUEST_FILE).unlink()
+    if text is not None:
+        (tmp_path / "1" / REQUEST_FILE).write_text(text)
+    *_, failed = events(tmp_path, line)
+    assert (failed["code"], failed["request"]) == ("bad_request", 1)
+
+
 def test_a_failing_preview_is_no_success(tmp_path: Path) -> None:
-    broken = Engine("cpu", engine().reconstruct, lambda reconstruction: np.zeros((2, 2, 7), np.uint8))
+    broken = replace(engine(), preview=lambda reconstruction: np.zeros((2, 2, 7), np.uint8))
     assert events(tmp_path, request(tmp_path / "1"), engine=broken)[-1]["code"] == "internal"
     assert not list((tmp_path / "1").glob("*.png"))
 
 
 def test_an_engine_that_cannot_start(tmp_path: Path) -> None:
-    assert serve(tmp_path, [request(tmp_path / "1")], lambda: load_engine("abacus")) == 1
+    assert Worker(tmp_path, load_engine).serve([request(tmp_path / "1")], "abacus") == 1
     (failed,) = read(tmp_path)
     assert (failed["code"], failed["request"]) == ("device", None)
     assert "abacus" in failed["message"]

@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from PIL import Image
 
+from ..core_models.engine import load_engine
 from ..core_models.reconstruction import Reconstruction, SemblanceError, write_hint
 from ..core_models.view.strip import portrait_strip
-from ..core_models.worker import load_engine
 from .data.photos import list_photos
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
 from .report import LOOK_TILE, MEASURES, Record, look_path, strip, strip_path, write_report

@@ -138,7 +138,9 @@ class FaceFinder:
                 f"The face in '{photo.path}' is only {_size(found[0].landmarks):.0f} pixels tall.",
                 "Use a photo in which it is at least 50 pixels tall; 300 or more give a good result.",
             )
-        return [_face(located, index) for index, located in enumerate(large)]
+        return [
+            face_at(located.landmarks, index, located.disagreement) for index, located in enumerate(large)
+        ]
 
     def person(self, photo: Photo, face: Face) -> PersonMap:
         """Where the photo shows persons, around a face."""
@@ -182,10 +184,11 @@ class FaceFinder:
         return found
 
 
-def _face(located: Located, index: int) -> Face:
-    low, high = located.landmarks.min(0), located.landmarks.max(0)
+def face_at(landmarks: np.ndarray, index: int = 0, disagreement: float = 0.0) -> Face:
+    """The face of landmarks (478, 2), pixels of the photo."""
+    low, high = landmarks.min(0), landmarks.max(0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Face(located.landmarks.astype(np.float32), box, index, located.disagreement)
+    return Face(landmarks.astype(np.float32), box, index, disagreement)
 
 
 def _size(landmarks: np.ndarray) -> float:

@@ -1,0 +1,57 @@
+"""Starts the worker in whatever Python this is: PYTHON bootstrap.py [options] FOLDER
+
+Any Python since 2.7 can read this file: one that cannot compute says so, in the worker's event file (`worker`
+describes it), instead of dying of a syntax error or a missing import. The package goes under its own name, whatever
+its folder is called (an extension's, a checkout in `semblance-1.2`).
+"""
+
+import json
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(_HERE)
+_PYTHONS = ((3, 11), (3, 12))
+_PACKAGES = (
+    ("numpy", "NumPy"),
+    ("torch", "PyTorch"),
+    ("cv2", "OpenCV"),
+    ("mediapipe", "MediaPipe"),
+    ("scipy", "SciPy"),
+    ("PIL", "Pillow"),
+)
+_CURE = "Set up the backend in the preferences of Semblance, or choose another interpreter there."
+
+
+def fail(code, message):  # type: ignore[no-untyped-def]
+    """Write an error event and exit."""
+    event = {"event": "error", "request": None, "code": code, "message": message, "hint": _CURE}
+    with open(os.path.join(sys.argv[-1], "events.jsonl"), "a") as file:
+        file.write(json.dumps(event) + "\n")
+    sys.exit(1)
+
+
+# Python puts a script's folder on its path, where our modules would shadow others of their names.
+sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _HERE]
+if tuple(sys.version_info[:2]) not in _PYTHONS:
+    version, known = "%d.%d" % tuple(sys.version_info[:2]), " or ".join("%d.%d" % known for known in _PYTHONS)
+    fail("wrong_python", "The backend's Python is version %s; Semblance needs %s." % (version, known))
+
+import importlib.util
+import runpy
+
+_missing = [name for module, name in _PACKAGES if importlib.util.find_spec(module) is None]
+if _missing:
+    fail(
+        "missing_package",
+        "The backend's Python '%s' has no %s." % (sys.executable, " and no ".join(_missing)),
+    )
+
+_spec = importlib.util.spec_from_file_location(
+    "semblance", os.path.join(_ROOT, "__init__.py"), submodule_search_locations=[_ROOT]
+)
+assert _spec is not None and _spec.loader is not None
+_package = importlib.util.module_from_spec(_spec)
+sys.modules["semblance"] = _package
+_spec.loader.exec_module(_package)
+runpy.run_module("semblance.core_models.worker", run_name="__main__", alter_sys=True)
