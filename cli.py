@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .core_models.reconstruction import SemblanceError
 
+FindPython = Callable[[], str]
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
 QUALITIES = ("draft", "standard", "best")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -16,21 +18,33 @@ _QUALITY_HELP = (
     "draft: faster, with textures of at most 512 pixels; "
     "best: slower, the shape also from light and shadow in the photo"
 )
+_WRITE_PORTRAIT = (
+    "import sys, skimage.data, skimage.io; "
+    "skimage.io.imsave(sys.argv[1], skimage.data.astronaut(), check_contrast=False)"
+)
 _DEVICE_HELP = "what to compute on; this version computes on the CPU alone"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, backend: FindPython | None = None) -> int:
     """Run a command.
 
     Args:
         arguments: without the program's name; the process's own by default.
+        backend: finds the Python that computes, in a process that cannot (Blender's); by default this one computes.
 
     Returns:
         The exit code: 0 only when everything that was asked for succeeded, 1 for failures, 2 for unusable
         arguments, 130 after Ctrl-C.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     namespace = build_parser().parse_args(arguments)
     try:
+        if namespace.run is _run_face:
+            return _run_face(namespace, backend)
+        if backend is not None:
+            from .addon.backend import run_command_line
+
+            return run_command_line(backend(), arguments)
         return namespace.run(namespace)
     except SemblanceError as error:
         print(f"semblance: {error}", file=sys.stderr)
@@ -47,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_face(commands)
     _add_evaluate(commands)
+    _add_train(commands)
     return parser
 
 
@@ -107,6 +122,25 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate.set_defaults(run=_run_evaluate)
 
 
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="learn from photos", description="Learn from photos.")
+    systems = train.add_subparsers(title="what to learn", required=True, metavar="SYSTEM")
+    expressions = systems.add_parser(
+        "expressions",
+        help="corrections of the embedded model",
+        description="Correct the embedded model's mean and expressions by what portraits show.",
+    )
+    expressions.add_argument(
+        "--photos",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder, or a .txt list of names beside it",
+    )
+    expressions.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write, .npz")
+    expressions.set_defaults(run=_run_train_expressions)
+
+
 def _from_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -114,17 +148,19 @@ def _from_one(text: str) -> int:
     return number
 
 
-def _run_face(namespace: argparse.Namespace) -> int:
+def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
     from .addon import face
+    from .addon.backend import worker_command
 
-    photos = tuple(namespace.photos)
-    if namespace.demo:
-        photos += (_demo_portrait(namespace.out or Path.cwd()),)
-    if not photos:
+    if not namespace.photos and not namespace.demo:
         print(
             "semblance: no photo was named: semblance face PHOTO, or semblance face --demo.", file=sys.stderr
         )
         return 2
+    python = backend() if backend is not None else sys.executable
+    photos = tuple(namespace.photos)
+    if namespace.demo:
+        photos += (_demo_portrait(namespace.out or Path.cwd(), python),)
     return face.run(
         face.FaceArguments(
             photos=photos,
@@ -135,11 +171,11 @@ def _run_face(namespace: argparse.Namespace) -> int:
             face=namespace.face,
             all_faces=namespace.all_faces,
             same_person=namespace.same_person,
-            device=namespace.device,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,
-        )
+        ),
+        worker_command(python, namespace.device),
     )
 
 
@@ -158,13 +194,16 @@ def _run_evaluate(namespace: argparse.Namespace) -> int:
     )
 
 
-def _demo_portrait(folder: Path) -> Path:
-    """Write scikit-image's portrait of Eileen Collins (NASA, public domain) into `folder` as astronaut.png."""
-    import skimage.data
-    import skimage.io
+def _run_train_expressions(namespace: argparse.Namespace) -> int:
+    from .train import expressions
 
+    return expressions.run(namespace.photos, namespace.out)
+
+
+def _demo_portrait(folder: Path, python: str) -> Path:
+    """Have `python` write scikit-image's portrait of Eileen Collins (NASA, public domain) into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "astronaut.png"
     if not path.exists():
-        skimage.io.imsave(path, skimage.data.astronaut(), check_contrast=False)
+        subprocess.run([python, "-I", "-c", _WRITE_PORTRAIT, str(path)], check=True)
     return path

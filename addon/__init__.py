@@ -13,14 +13,16 @@ def register() -> None:
     """Give Blender the classes, the settings, and the command `blender --background --command semblance …`."""
     import bpy
 
-    from . import operators, panels, properties
+    from . import operators, panels, preferences, properties
+    from .operators.backend import stop
 
     with ExitStack() as stack:
         stack.callback(bpy.utils.unregister_cli_command, _add_command())
-        for each in (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES):
+        for each in (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES):
             bpy.utils.register_class(each)
             stack.callback(bpy.utils.unregister_class, each)
         stack.callback(properties.add_to_blender())
+        stack.callback(stop)
         _registered.push(stack.pop_all())
 
 
@@ -37,8 +39,9 @@ def _add_command() -> object:
 
 def _run_command(arguments: Sequence[str]) -> int:
     from ..cli import main
+    from .preferences import chosen_backend
 
     try:
-        return main(arguments)
+        return main(arguments, lambda: chosen_backend()[0])
     except SystemExit as end:  # argparse: --help, or arguments that it refuses
         return end.code if isinstance(end.code, int) else 1

@@ -17,6 +17,7 @@ import importlib.util
 import json
 import math
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,7 +84,25 @@ def worker_command(python: str | None = None, device: str = "auto") -> list[str]
             f"'{sys.executable}' has no PyTorch, which computes the face.",
             "Install Semblance's requirements into it, or run Semblance from its checkout (make face).",
         )
-    return [python or sys.executable, str(_BOOTSTRAP), "--device", device]
+    return [python or sys.executable, str(_BOOTSTRAP), "semblance.core_models.worker", "--device", device]
+
+
+def run_command_line(python: str, arguments: Sequence[str]) -> int:
+    """Run a command of the command line in the interpreter that computes, on this process's own streams.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        BackendMissingError: the interpreter cannot be started.
+    """
+    try:
+        return subprocess.run([python, str(_BOOTSTRAP), "semblance", *arguments]).returncode
+    except OSError as error:
+        raise BackendMissingError(
+            f"The backend's Python '{python}' cannot be started ({error.strerror or error}).",
+            "Choose another interpreter in the preferences of Semblance, or set up the backend there.",
+        ) from error
 
 
 class Job:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..core_models.reconstruction import Reconstruction, SemblanceError
-from .backend import Job, worker_command
+from .backend import Job
 from .messages import Done, Failed, Options, Progress, Request
 from .outputs import OutputFiles, OutputPlan, copy_file
 from .terminal import Terminal
@@ -40,7 +40,6 @@ class FaceArguments:
     face: int | None = None
     all_faces: bool = False
     same_person: bool = False
-    device: str = "auto"
     npz: bool = False
     json: bool = False
     force: bool = False
@@ -52,24 +51,21 @@ class UnexpectedError(SemblanceError):
     code = "internal"
 
 
-def run(arguments: FaceArguments, command: Sequence[str] | None = None) -> int:
+def run(arguments: FaceArguments, command: Sequence[str]) -> int:
     """Reconstruct every photo, once, and write its files; one that fails does not stop the others.
 
     Photos of one person are one photo here.
 
     Args:
         arguments: what to do.
-        command: the worker's command line; by default the real one, in this process's interpreter.
+        command: the worker's command line.
 
     Returns:
         The exit code: 0 when every photo succeeded, 1 when one failed, 130 after Ctrl-C.
-
-    Raises:
-        BackendMissingError: this interpreter has no torch.
     """
     terminal = Terminal(arguments.json)
     plan = OutputPlan(arguments.out, arguments.npz, arguments.force)
-    job = Job(command or worker_command(device=arguments.device))
+    job = Job(command)
     failures = 0
     with job, _interruptible():
         try:

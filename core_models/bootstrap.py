@@ -1,14 +1,15 @@
-"""Starts the worker in whatever Python this is: PYTHON bootstrap.py [options] FOLDER
+"""Runs a module of the package in whatever Python this is: PYTHON bootstrap.py MODULE [arguments]
 
-Any Python since 2.7 can read this file: one that cannot compute says so, in the worker's event file (`worker`
-describes it), instead of dying of a syntax error or a missing import. The package goes under its own name, whatever
-its folder is called (an extension's, a checkout in `semblance-1.2`).
+Any Python since 2.7 can read this file: one that cannot compute says so, and exits with 1, instead of dying of a
+syntax error or a missing import. The worker says it in its event file (`worker` describes it), others on stderr. The
+package goes under its own name, whatever its folder is called (an extension's, a checkout in `semblance-1.2`).
 """
 
 import json
 import os
 import sys
 
+_WORKER = "semblance.core_models.worker"
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _ROOT = os.path.dirname(_HERE)
 _PYTHONS = ((3, 11), (3, 12))
@@ -24,13 +25,17 @@ _CURE = "Set up the backend in the preferences of Semblance, or choose another i
 
 
 def fail(code, message):  # type: ignore[no-untyped-def]
-    """Write an error event and exit."""
+    """Say it and exit."""
+    if _module != _WORKER:
+        sys.stderr.write("semblance: %s %s\n" % (message, _CURE))
+        sys.exit(1)
     event = {"event": "error", "request": None, "code": code, "message": message, "hint": _CURE}
     with open(os.path.join(sys.argv[-1], "events.jsonl"), "a") as file:
         file.write(json.dumps(event) + "\n")
     sys.exit(1)
 
 
+_module = sys.argv.pop(1)
 # Python puts a script's folder on its path, where our modules would shadow others of their names.
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _HERE]
 if tuple(sys.version_info[:2]) not in _PYTHONS:
@@ -54,4 +59,4 @@ assert _spec is not None and _spec.loader is not None
 _package = importlib.util.module_from_spec(_spec)
 sys.modules["semblance"] = _package
 _spec.loader.exec_module(_package)
-runpy.run_module("semblance.core_models.worker", run_name="__main__", alter_sys=True)
+runpy.run_module(_module, run_name="__main__", alter_sys=True)

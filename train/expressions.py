@@ -1,6 +1,6 @@
 """Correct the default model's mean and hand-made expressions by what portraits show.
 
-    python -m semblance.train.expressions --photos DIR_OR_LIST --out corrections.npz
+    semblance train expressions --photos DIR_OR_LIST --out corrections.npz
 
 The model is fitted to the landmarks of every portrait. What the fit leaves over is carried back on to the face and
 explained, over all portraits and their mirror images, by a constant and the expression weights: the part that comes
@@ -10,7 +10,6 @@ few times. Every fourth portrait is held out, and tells whether the corrections 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,24 +229,25 @@ def report(name: str, before: MorphableModel, after: MorphableModel, portraits: 
     return line
 
 
-def main() -> None:
-    """Learn corrections of the default model from portraits and report the landmark RMS without and with them."""
+def run(photos: Path, out: Path) -> int:
+    """Learn corrections of the default model from portraits and report the landmark RMS without and with them.
+
+    Args:
+        photos: a folder or a .txt list of portraits (`data.photos`).
+        out: the file to write, .npz.
+
+    Returns:
+        The exit code.
+    """
     # One thread: sums in one order, so that the result is the same everywhere.
     torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(prog="semblance.train.expressions", description=main.__doc__)
-    parser.add_argument("--photos", type=Path, required=True, help="folder or .txt list of portraits")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
-    arguments = parser.parse_args()
-    portraits = find_portraits(list_photos(arguments.photos))
+    portraits = find_portraits(list_photos(photos))
     held_out = portraits[HELD_OUT - 1 :: HELD_OUT]
     used = [portrait for k, portrait in enumerate(portraits) if k % HELD_OUT != HELD_OUT - 1]
     corrections = learn(used)
-    save_corrections(corrections, arguments.out)
+    save_corrections(corrections, out)
     before, after = corrected_model(Corrections.none()), corrected_model(corrections)
     print("landmark RMS %, median and p90: by hand, corrected")
     print(report("learned", before, after, used))
     print(report("held out", before, after, held_out))
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,5 +1,5 @@
 """What the buttons do. Each module ends with its CLASSES, registered in this order."""
 
-from . import reconstruct
+from . import backend, reconstruct
 
-CLASSES = (*reconstruct.CLASSES,)
+CLASSES = (*reconstruct.CLASSES, *backend.CLASSES)

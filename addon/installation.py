@@ -1,0 +1,107 @@
+"""The backend as the preferences see it: its status, and the set-up or the check that is going on. No bpy in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core_models.reconstruction import SemblanceError
+from .backend import Job, worker_command
+from .environment import EnvironmentPlan
+from .environment_setup import EnvironmentSetup
+from .messages import Failed, Hello
+
+
+class Installation:
+    """At most one set-up or check at a time; `poll` is to be called a few times a second while it is `busy`."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self.setup: EnvironmentSetup | None = None
+        """The set-up that is going on."""
+        self.hello: Hello | None = None
+        """What the worker said of itself when it was last asked."""
+        self.error: SemblanceError | None = None
+        """Why the last set-up or check failed."""
+        self.log: Path | None = None
+        """What the last set-up or check printed, if it failed."""
+        self._check: Job | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a set-up or a check is going on."""
+        return self.setup is not None or self._check is not None
+
+    @property
+    def status(self) -> str:
+        """One line, in words."""
+        if self._check is not None:
+            return "Asking the backend …"
+        if self.error is not None:
+            return str(self.error)
+        if self.hello is None:
+            return "Not asked yet."
+        versions = self.hello.versions
+        parts = [f"{name} {versions[key]}" for key, name in _SHOWN.items() if key in versions]
+        return " · ".join(["Ready", *parts, f"computes on {self.hello.device}"])
+
+    def set_up(self, plan: EnvironmentPlan) -> None:
+        """Begin to make the environment, or go on with it.
+
+        Raises:
+            SemblanceError: it cannot even begin.
+        """
+        setup = EnvironmentSetup(plan)
+        self.forget()
+        setup.start()
+        self.setup = setup
+
+    def check(self, python: str, device: str) -> None:
+        """Begin to ask the worker what it is.
+
+        Raises:
+            SemblanceError: it cannot be started.
+        """
+        job = Job(worker_command(python, device))
+        self.forget()
+        job.start()
+        self._check = job
+
+    def poll(self) -> None:
+        """See whether what is going on has ended."""
+        if self.setup is not None:
+            self.setup.poll()
+            if self.setup.finished:
+                self.error = self.setup.error
+                self.log = self.setup.log if self.setup.error else None
+                self.setup = None
+        if self._check is not None:
+            for event in self._check.poll():
+                if isinstance(event, Hello):
+                    self.hello = event
+                elif isinstance(event, Failed):
+                    self.error, self.log = event.error(), self._check.log
+            if self.hello is not None or self.error is not None:
+                self._check.close()
+                self._check = None
+
+    def cancel(self) -> None:
+        """Stop what is going on."""
+        if self.setup is not None:
+            self.setup.cancel()
+            self.poll()
+        if self._check is not None:
+            self._check.close()
+            self._check = None
+
+    def forget(self) -> None:
+        """Know nothing again, because the interpreter is another one now."""
+        self.hello = self.error = self.log = None
+
+
+_SHOWN = {"python": "Python", "torch": "PyTorch", "mediapipe": "MediaPipe", "models": "model"}
+_installation = Installation()
+
+
+def installation() -> Installation:
+    """This Blender's."""
+    return _installation

@@ -1,0 +1,142 @@
+"""The preferences: which Python computes, its status, and the buttons that make and remove it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from .environment import environment_python, is_current, is_half_made
+from .installation import installation
+from .interpreter import backend_python
+
+PACKAGE = __package__.rpartition(".")[0]
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+_LINE_CHARACTERS = 95
+
+
+def environment_folder() -> Path | None:
+    """Where the button makes the environment; None where the add-on is no installed extension (a checkout)."""
+    try:
+        return Path(bpy.utils.extension_path_user(PACKAGE, path="backend"))
+    except ValueError:
+        return None
+
+
+def addon_preferences() -> SEMBLANCE_AP_preferences | None:
+    """What the user chose; None where the add-on is not enabled as one."""
+    entry = bpy.context.preferences.addons.get(PACKAGE)
+    return entry.preferences if entry is not None else None
+
+
+def chosen_backend() -> tuple[str, str]:
+    """The interpreter and the device to start workers with.
+
+    Raises:
+        BackendMissingError: there is no interpreter.
+    """
+    preferences = addon_preferences()
+    return backend_python(preferences), preferences.device if preferences is not None else "auto"
+
+
+def _forget(_preferences: object, _context: object) -> None:
+    if not installation().busy:
+        installation().forget()
+
+
+class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
+    """Semblance's preferences."""
+
+    bl_idname = PACKAGE
+
+    interpreter: StringProperty(
+        name="Interpreter",
+        description="A Python 3.11 or 3.12 that has PyTorch, OpenCV and MediaPipe. Leave empty to use the environment "
+        "that the button makes",
+        subtype="FILE_PATH",
+        update=_forget,
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What to compute on. This version computes on the CPU alone",
+        items=(
+            ("auto", "Automatic", "The fastest device that this version can use"),
+            ("cpu", "CPU", "The processor"),
+        ),
+        update=_forget,
+    )
+
+    @property
+    def chosen_python(self) -> str:
+        """The interpreter's path; empty for the automatic choice."""
+        return bpy.path.abspath(self.interpreter) if self.interpreter else ""
+
+    @property
+    def environment_python(self) -> Path | None:
+        """The interpreter of the environment that the button made, when it is complete."""
+        folder = environment_folder()
+        return environment_python(folder) if folder is not None else None
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Status, buttons, choices, and what to know about photos."""
+        state = installation()
+        _draw_status(self.layout.box(), state)
+        if state.setup is not None:
+            row = self.layout.row(align=True)
+            row.progress(factor=state.setup.fraction, text=state.setup.label)
+            row.operator("semblance.backend_cancel", text="", icon="X")
+        else:
+            _draw_buttons(self.layout)
+        column = self.layout.column()
+        column.enabled = not state.busy
+        column.prop(self, "interpreter")
+        column.prop(self, "device")
+        note = self.layout.column(align=True)
+        note.scale_y = 0.8
+        note.label(
+            text="The photo is computed on this machine alone, and stored inside the .blend.", icon="INFO"
+        )
+        note.label(
+            text="People in photos have a say in what is made of them: ask before you share a face.",
+            icon="BLANK1",
+        )
+
+
+def _draw_status(layout: bpy.types.UILayout, state: Any) -> None:
+    column = layout.column(align=True)
+    icon = "ERROR" if state.error else "CHECKMARK" if state.hello else "QUESTION"
+    for line in _wrapped(f"Backend: {state.status}"):
+        column.label(text=line, icon=icon)
+        icon = "BLANK1"
+    row = layout.row(align=True)
+    row.operator("semblance.backend_check", icon="FILE_REFRESH")
+    row.operator("semblance.copy_report", icon="COPYDOWN")
+
+
+def _draw_buttons(layout: bpy.types.UILayout) -> None:
+    folder = environment_folder()
+    row = layout.row(align=True)
+    row.scale_y = 1.3
+    if folder is None or not folder.exists():
+        row.operator("semblance.backend_setup", icon="IMPORT")
+        return
+    if is_half_made(folder):
+        row.operator("semblance.backend_setup", text="Go On with Set-Up", icon="IMPORT")
+    elif not is_current(folder, REQUIREMENTS):
+        row.operator("semblance.backend_setup", text="Update Backend", icon="IMPORT")
+    row.operator("semblance.backend_remove", icon="TRASH")
+
+
+def _wrapped(text: str) -> list[str]:
+    """Labels do not wrap by themselves."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= _LINE_CHARACTERS:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+CLASSES = (SEMBLANCE_AP_preferences,)
