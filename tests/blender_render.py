@@ -30,7 +30,7 @@ def main(request: Path, result: Path) -> None:
         )
         camera = camera_object("camera", reconstruction, bpy.data.images.new("photo", width, height))
         scene.collection.objects.link(camera)
-        frame_scene(scene, camera, reconstruction)
+        frame_scene(scene, camera, reconstruction.K, reconstruction.image_size)
         answers[name] = _render(scene, result.with_suffix(".exr"))[..., 0]
     scene = _empty_scene(samples=256)
     _add_mesh(asked["ball"], asked["ball_faces"], "DIFFUSE")

@@ -147,10 +147,10 @@ def test_the_scene_shows_the_face(head: Dump) -> None:
     name = "head Ünïcode 顔"
     assert scene["collections"] == {
         name: [name, f"{name} camera", f"{name} eyes"],
-        f"{name} lamps": [f"{name} fill", f"{name} key", f"{name} rim"],
+        f"{name} lamps": [f"{name} {part}" for part in ("fill", "key", "pivot", "rim")],
     }
     assert scene["materials"] == [name] == head.facts["face"]["materials"] == head.facts["eyes"]["materials"]
-    assert scene["switches"] == {"Photo light": 1, "Vertex colours": 0}
+    assert scene["switches"] == {"Photo light": 1, "Vertex colours": 0, "Show confidence": 0}
     assert scene["background"] == [f"{name} photo", "STRETCH", "BACK"] and scene["shows_background"]
     assert scene["viewport"] == ["MATERIAL", "CAMERA"]
     assert scene["view_transform"] == "Standard"

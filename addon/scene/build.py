@@ -9,13 +9,14 @@ from typing import Any
 
 import bpy
 
-from ...core_models.reconstruction import Reconstruction
+from ...core_models.reconstruction import Reconstruction, fit_of
 from .camera import camera_object, photo_viewpoint
 from .head import add_fade, add_head_switch
-from .images import data_image, encoded_image, linear_image
+from .images import encoded_image, face_images
 from .light import photo_world
 from .material import face_material
 from .mesh import mesh_object, split_eyes
+from .result import CAMERA, EYES, FIT, MODEL, WORLD
 from .shape_keys import add_following_shape_keys, add_shape_keys
 
 _LONGEST_NAME = 44
@@ -33,18 +34,12 @@ class SceneOptions:
 
 @dataclass(frozen=True)
 class FaceScene:
-    """The datablocks of one result. `eyes` is None for a model without eyeballs of their own."""
+    """The objects of one result; `result` finds the rest. `eyes` is None for a model without eyeballs of their own."""
 
     collection: bpy.types.Collection
     face: bpy.types.Object
     eyes: bpy.types.Object | None
     camera: bpy.types.Object
-    material: bpy.types.Material
-    world: bpy.types.World
-    albedo: bpy.types.Image
-    lighting: bpy.types.Image
-    confidence: bpy.types.Image
-    photo: bpy.types.Image
 
 
 def build_face(
@@ -56,14 +51,10 @@ def build_face(
     (`camera.frame_scene` sets the first and the third).
     """
     name = _shorten(name)
-    albedo = encoded_image(f"{name} albedo", reconstruction.albedo_srgb)
-    lighting = linear_image(f"{name} lighting", reconstruction.shading_linear)
-    confidence = data_image(f"{name} confidence", reconstruction.confidence)
-    # Nothing shows it yet, and a datablock without a user is not saved.
-    confidence.use_fake_user = True
+    images = face_images(name, reconstruction)
     photo = encoded_image(f"{name} photo", reconstruction.photo_srgb)
     viewpoint = photo_viewpoint(reconstruction)
-    material = face_material(name, albedo, lighting, viewpoint, options.photo_light, options.vertex_colours)
+    material = face_material(name, images, viewpoint, options.photo_light, options.vertex_colours)
     face, eyes = _mesh_objects(name, reconstruction, material)
     camera = camera_object(f"{name} camera", reconstruction, photo)
     collection = bpy.data.collections.new(name)
@@ -72,8 +63,10 @@ def build_face(
         if member is not None:
             collection.objects.link(member)
     _note_numbers(face, reconstruction)
-    world = photo_world(f"{name} light", reconstruction)
-    return FaceScene(collection, face, eyes, camera, material, world, albedo, lighting, confidence, photo)
+    face[CAMERA], face[WORLD] = camera, photo_world(f"{name} light", reconstruction)
+    if eyes is not None:
+        face[EYES] = eyes
+    return FaceScene(collection, face, eyes, camera)
 
 
 def _mesh_objects(
@@ -96,7 +89,8 @@ def _mesh_objects(
 
 def _note_numbers(face: bpy.types.Object, reconstruction: Reconstruction) -> None:
     """Write the result's numbers as custom properties: `semblance_fit_rms` is `report["fit"]["rms"]`."""
-    face["semblance_model"] = reconstruction.model_id
+    face[MODEL] = reconstruction.model_id
+    face[FIT] = json.dumps(fit_of(reconstruction))
     face["semblance_regions"] = ", ".join(str(name) for name in reconstruction.region_names)
     face["semblance_focal_px"] = float(reconstruction.K[0, 0])
     for key, value in _numbers("semblance", reconstruction.report):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -39,12 +41,14 @@ def camera_object(name: str, reconstruction: Reconstruction, photo: bpy.types.Im
     return camera
 
 
-def frame_scene(scene: bpy.types.Scene, camera: bpy.types.Object, reconstruction: Reconstruction) -> None:
-    """Make `camera` the scene's and set the render size to the photo's."""
+def frame_scene(
+    scene: bpy.types.Scene, camera: bpy.types.Object, K: np.ndarray, image_size: Sequence[int]
+) -> None:
+    """Make `camera` the scene's and set the render size to the photo's: `K` (3, 3), (width, height)."""
     scene.camera = camera
-    scene.render.resolution_x, scene.render.resolution_y = (int(size) for size in reconstruction.image_size)
+    scene.render.resolution_x, scene.render.resolution_y = (int(size) for size in image_size)
     scene.render.resolution_percentage = 100
-    ratio = float(reconstruction.K[0, 0]) / float(reconstruction.K[1, 1])
+    ratio = float(K[0, 0]) / float(K[1, 1])
     # Blender takes no pixel aspect below 1.
     scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = max(1.0, 1.0 / ratio), max(1.0, ratio)
 

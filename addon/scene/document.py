@@ -13,7 +13,7 @@ import bpy
 from ...core_models.reconstruction import Reconstruction, SemblanceError
 from .build import SceneOptions, build_face
 from .camera import frame_scene
-from .light import light_rig
+from .lamps import place_rig
 
 
 class BlendFileError(SemblanceError):
@@ -39,8 +39,8 @@ def write_document(reconstruction: Reconstruction, name: str, options: SceneOpti
         scene = bpy.context.scene
         scene.name = name
         face = build_face(reconstruction, name, scene.collection, options)
-        frame_scene(scene, face.camera, reconstruction)
-        _add_rig(face.collection)
+        frame_scene(scene, face.camera, reconstruction.K, reconstruction.image_size)
+        place_rig(face.face, "REMBRANDT", scene)
         scene.view_settings.view_transform = "Standard"
         scene.render.film_transparent = True
         _show_face(face.face)
@@ -58,13 +58,6 @@ def _save(path: Path) -> None:
             f"The Blender file cannot be written to '{path.parent}'.",
             "Free some space or choose another folder with --out.",
         ) from error
-
-
-def _add_rig(face: bpy.types.Collection) -> None:
-    rig = bpy.data.collections.new(f"{face.name} lamps")
-    face.children.link(rig)
-    for lamp in light_rig(face.name):
-        rig.objects.link(lamp)
 
 
 def _show_face(face: bpy.types.Object) -> None:

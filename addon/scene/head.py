@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from ...core_models.reconstruction import Reconstruction
+from .drivers import copy_value
 from .mesh import MeshPart
 
 SWITCH = "semblance_head"
@@ -54,12 +55,8 @@ def _in_regions(reconstruction: Reconstruction, part: MeshPart, names: tuple[str
 
 
 def _drive_by_opposite(curve: bpy.types.FCurve, face: bpy.types.Object) -> None:
-    """1 − switch, without a script: those need to be trusted."""
-    curve.driver.type = "AVERAGE"
-    variable = curve.driver.variables.new()
-    variable.type = "SINGLE_PROP"
-    variable.targets[0].id = face
-    variable.targets[0].data_path = f'["{SWITCH}"]'
+    """1 − switch."""
+    copy_value(curve, face, f'["{SWITCH}"]')
     while curve.modifiers:
         curve.modifiers.remove(curve.modifiers[0])
     line = curve.modifiers.new("GENERATOR")

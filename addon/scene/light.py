@@ -1,26 +1,24 @@
-"""Light: the photo's, as a World; and a small rig of lamps for files of our own."""
+"""The photo's light as a World, in a scene only when the user asks for it."""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Vector
 
 from ...core_models.reconstruction import Reconstruction
 from .axes import HEAD_TO_BLENDER
+from .drivers import copy_value
 from .images import linear_image
+from .sun_fit import sphere_directions
 
+SH = "semblance_sh"
+"""Custom property of the World: `sh`, channel-major, in Blender's axes instead of the camera's (27 numbers)."""
+TURN = "semblance_turn"
+"""Custom property of the World: radians by which it, and all lamps made for its face, turn around the vertical."""
 _IRRADIANCE_TO_RADIANCE = np.array([1.0] + [1.5] * 3 + [4.0] * 5)
 """Per SH coefficient: `sh` is irradiance / π; the clamped cosine scales the bands by 1, 2/3 and 1/4
 (Ramamoorthi and Hanrahan 2001, equation 8, over π)."""
 _WORLD_SIZE = (128, 64)
-
-# Watts, size in metres, place in metres (Blender's axes, the face at the origin looks along −Y), RGB.
-_RIG = {
-    "key": (20.0, 0.5, (0.55, -0.75, 0.50), (1.0, 0.96, 0.90)),
-    "fill": (9.0, 0.9, (-0.80, -0.65, 0.05), (0.90, 0.95, 1.0)),
-    "rim": (4.0, 0.4, (-0.45, 0.60, 0.55), (1.0, 1.0, 1.0)),
-}
 
 
 def photo_world(name: str, reconstruction: Reconstruction) -> bpy.types.World:
@@ -29,24 +27,39 @@ def photo_world(name: str, reconstruction: Reconstruction) -> bpy.types.World:
     Order-2 radiance can be negative and Blender's cannot: it is clamped. The custom property
     `semblance_clamped_share` says how much of the light that changes (0 = exact).
     """
-    radiance = sh_radiance(reconstruction)
+    sh = sh_in_blender(reconstruction)
+    radiance = sh_radiance(sh)
     world = bpy.data.worlds.new(name)
     world.use_fake_user = True
+    world[SH] = sh.ravel().tolist()
     world["semblance_clamped_share"] = float(
         np.maximum(-radiance, 0).sum() / max(np.abs(radiance).sum(), 1e-12)
     )
+    world[TURN] = 0.0
+    world.id_properties_ui(TURN).update(
+        subtype="ANGLE", soft_min=-np.pi, soft_max=np.pi, description="Turn the light around the face"
+    )
     world.use_nodes = True
-    tree = world.node_tree
-    environment = tree.nodes.new("ShaderNodeTexEnvironment")
-    environment.image = linear_image(name, np.maximum(radiance, 0.0))
-    environment.location = (-320, 300)
-    background = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBackground")
-    tree.links.new(environment.outputs["Color"], background.inputs["Color"])
+    _show_panorama(world, linear_image(name, np.maximum(radiance, 0.0)))
     return world
 
 
-def sh_radiance(reconstruction: Reconstruction) -> np.ndarray:
-    """(64, 128, 3) linear radiance around the head, equirectangular, Blender's axes, row 0 at the zenith."""
+def world_shading(world: bpy.types.World, normals: np.ndarray) -> np.ndarray:
+    """(P, 3) unit normals in Blender's axes → (P, 3) linear, what the photo's light gives on white, unturned."""
+    return np.maximum(sh_basis(normals) @ np.reshape(world[SH], (3, 9)).T, 0.0)
+
+
+def sh_in_blender(reconstruction: Reconstruction) -> np.ndarray:
+    """(3, 9): the light, turned from the camera's axes to Blender's."""
+    directions = sphere_directions(100)
+    in_camera = directions @ HEAD_TO_BLENDER @ reconstruction.rotation.astype(np.float64).T
+    values = sh_basis(in_camera) @ reconstruction.sh.astype(np.float64).T
+    # Exact: a rotation mixes harmonics within their bands only.
+    return np.linalg.lstsq(sh_basis(directions), values, rcond=None)[0].T
+
+
+def sh_radiance(sh: np.ndarray) -> np.ndarray:
+    """(3, 9) in Blender's axes → (64, 128, 3) linear radiance, equirectangular, row 0 at the zenith."""
     width, height = _WORLD_SIZE
     azimuth = (0.5 - (np.arange(width) + 0.5) / width) * 2 * np.pi
     elevation = (0.5 - (np.arange(height) + 0.5) / height) * np.pi
@@ -54,9 +67,7 @@ def sh_radiance(reconstruction: Reconstruction) -> np.ndarray:
     direction = np.stack(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1
     )
-    in_camera = direction @ HEAD_TO_BLENDER @ reconstruction.rotation.astype(np.float64).T
-    coefficients = reconstruction.sh.astype(np.float64) * _IRRADIANCE_TO_RADIANCE
-    return sh_basis(in_camera) @ coefficients.T
+    return sh_basis(direction) @ (sh * _IRRADIANCE_TO_RADIANCE).T
 
 
 def sh_basis(directions: np.ndarray) -> np.ndarray:
@@ -78,19 +89,19 @@ def sh_basis(directions: np.ndarray) -> np.ndarray:
     )
 
 
-def light_rig(name: str) -> list[bpy.types.Object]:
-    """Key, fill and rim area lamps around the face, for the artist's first render in scene light."""
-    return [_area_lamp(f"{name} {part}", *values) for part, values in _RIG.items()]
-
-
-def _area_lamp(
-    name: str, watts: float, size: float, place: tuple[float, ...], colour: tuple[float, ...]
-) -> bpy.types.Object:
-    data = bpy.data.lights.new(name, "AREA")
-    data.energy, data.size, data.color = watts, size, colour
-    # Only drawn: the lamp's line, by default 40 m long, through the face. The light is not cut off.
-    data.cutoff_distance = size / 2
-    lamp = bpy.data.objects.new(name, data)
-    lamp.location = place
-    lamp.rotation_euler = (-Vector(place)).to_track_quat("-Z", "Y").to_euler()
-    return lamp
+def _show_panorama(world: bpy.types.World, panorama: bpy.types.Image) -> None:
+    tree = world.node_tree
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    coordinates.location = (-780, 300)
+    turn = tree.nodes.new("ShaderNodeMapping")
+    # Texture: the panorama turns by the angle, not the direction in which it is looked up.
+    turn.vector_type = "TEXTURE"
+    turn.location = (-560, 300)
+    copy_value(turn.inputs["Rotation"].driver_add("default_value", 2), world, f'["{TURN}"]')
+    environment = tree.nodes.new("ShaderNodeTexEnvironment")
+    environment.image = panorama
+    environment.location = (-320, 300)
+    background = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBackground")
+    tree.links.new(coordinates.outputs["Generated"], turn.inputs["Vector"])
+    tree.links.new(turn.outputs["Vector"], environment.inputs["Vector"])
+    tree.links.new(environment.outputs["Color"], background.inputs["Color"])

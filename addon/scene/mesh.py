@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import bpy
@@ -19,6 +20,8 @@ CONFIDENCE = "Confidence"
 """FLOAT on points: 1 seen in the photo … 0 invented."""
 REGION = "Region"
 """INT on faces: index into the custom property `semblance_regions`."""
+_MADE = "semblance_made_{}"
+"""Custom property of the mesh: the digest of a colour attribute as we wrote it."""
 ROUGHNESS, SPECULAR, SUBSURFACE = "Roughness", "Specular", "Subsurface"
 """FLOAT on points: inputs of the Principled shader in scene light."""
 
@@ -74,14 +77,45 @@ def mesh_object(name: str, reconstruction: Reconstruction, part: MeshPart) -> bp
     _set_triangles(mesh, to_blender(reconstruction.neutral_vertices[part.vertices]), part.corners)
     mesh.uv_layers.new(name=UV_MAP)
     _fill(mesh.uv_layers[UV_MAP].uv, "vector", reconstruction.uv[reconstruction.faces[part.faces]])
-    _add_colour(mesh, LIGHTING, reconstruction.vertex_shading_linear[part.vertices])
-    _add_colour(mesh, ALBEDO, reconstruction.vertex_albedo_linear[part.vertices])
-    mesh.color_attributes.active_color = mesh.color_attributes[ALBEDO]
-    mesh.color_attributes.render_color_index = mesh.color_attributes.find(ALBEDO)
-    _add_values(mesh, CONFIDENCE, "FLOAT", "POINT", reconstruction.vertex_confidence[part.vertices])
+    write_colours(mesh, reconstruction, part)
     _add_values(mesh, REGION, "INT", "FACE", reconstruction.face_region[part.faces].astype(np.int32))
     _add_surface(mesh, reconstruction, part)
     return bpy.data.objects.new(name, mesh)
+
+
+def write_colours(mesh: bpy.types.Mesh, reconstruction: Reconstruction, part: MeshPart) -> None:
+    """Write what a texture says of each vertex: albedo, lighting and confidence.
+
+    Attributes of these names are replaced; those that the user has painted on stay, renamed.
+    """
+    for name, linear in (
+        (LIGHTING, reconstruction.vertex_shading_linear),
+        (ALBEDO, reconstruction.vertex_albedo_linear),
+    ):
+        _give_way(mesh, name)
+        _add_colour(mesh, name, linear[part.vertices])
+        mesh[_MADE.format(name)] = _digest(mesh.color_attributes[name])
+    mesh.color_attributes.active_color = mesh.color_attributes[ALBEDO]
+    mesh.color_attributes.render_color_index = mesh.color_attributes.find(ALBEDO)
+    _give_way(mesh, CONFIDENCE)
+    _add_values(mesh, CONFIDENCE, "FLOAT", "POINT", reconstruction.vertex_confidence[part.vertices])
+
+
+def _give_way(mesh: bpy.types.Mesh, name: str) -> None:
+    attribute = mesh.attributes.get(name)
+    if attribute is None:
+        return
+    made = mesh.get(_MADE.format(name))
+    if made is not None and made != _digest(attribute):
+        attribute.name = f"{name} painted"
+    else:
+        mesh.attributes.remove(attribute)
+
+
+def _digest(attribute: bpy.types.Attribute) -> str:
+    values = np.empty(4 * len(attribute.data), np.float32)
+    attribute.data.foreach_get("color", values)
+    return hashlib.sha256(values).hexdigest()
 
 
 def _part(reconstruction: Reconstruction, chosen: np.ndarray) -> MeshPart:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...core_models.reconstruction import Reconstruction
 from .axes import to_blender
+from .drivers import copy_value
 from .mesh import MeshPart
 
 PHOTO_EXPRESSION = "Photo expression"
@@ -53,11 +54,4 @@ def _new_key(target: bpy.types.Object, name: str, positions: np.ndarray, value: 
 
 
 def _follow(key: bpy.types.ShapeKey, leader: bpy.types.Object) -> None:
-    driver = key.driver_add("value").driver
-    # The average of one property is a copy; a scripted expression would need scripts to be trusted.
-    driver.type = "AVERAGE"
-    variable = driver.variables.new()
-    variable.type = "SINGLE_PROP"
-    variable.targets[0].id_type = "KEY"
-    variable.targets[0].id = leader.data.shape_keys
-    variable.targets[0].data_path = f'key_blocks["{key.name}"].value'
+    copy_value(key.driver_add("value"), leader.data.shape_keys, f'key_blocks["{key.name}"].value')

@@ -22,7 +22,11 @@ def main():
     for image in bpy.data.images:
         if image.source != "VIEWER":
             dump_image(image, arrays, facts["images"])
-    facts["properties"] = {key: face[key] for key in face.keys() if key.startswith("semblance_")}  # noqa: SIM118
+    facts["properties"] = {
+        key: value
+        for key, value in face.items()
+        if key.startswith("semblance_") and isinstance(value, (str, int, float))
+    }
     facts["worlds"] = {w.name: [w.use_fake_user, w["semblance_clamped_share"]] for w in bpy.data.worlds}
     arrays["face/pixels"] = projected(face)
     face.data.shape_keys.key_blocks["eyeLookOutLeft"].value = 0.7
@@ -58,7 +62,7 @@ def scene_facts():
         },
         "collections": {c.name: sorted(o.name for o in c.objects) for c in bpy.data.collections},
         "materials": [m.name for m in bpy.data.materials],
-        "switches": {name: shader.inputs[name].default_value for name in ("Photo light", "Vertex colours")},
+        "switches": {i.name: i.default_value for i in shader.inputs if i.type == "VALUE" and not i.is_linked},
         "active_node": bpy.data.materials[0].node_tree.nodes.active.name,
     }
 
