@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,17 +26,7 @@ WHOLE = {
     "albedo": True,
     "shown": [True, True],
     "size": [320, 400],
-    "fit": [
-        "K",
-        "expression",
-        "identity",
-        "image_size",
-        "landmarks",
-        "model",
-        "model_landmarks",
-        "rotation",
-        "translation",
-    ],
+    "fit": True,
     "sliders": {"Jaw": 1, "Brows": 1, "Eyes": 1},
     "photo expression": 1.0,
     "eyes follow": 0.3,

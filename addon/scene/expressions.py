@@ -25,7 +25,7 @@ _LEFT, _RIGHT = "Left", "Right"
 
 @dataclass(frozen=True)
 class Slider:
-    """A key of the middle, or one for each side, under a common name such as `Smile`; `right` is None for the former."""
+    """A key under its name, or the keys of both sides under a common one such as `Smile`."""
 
     label: str
     key: bpy.types.ShapeKey

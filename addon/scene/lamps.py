@@ -26,7 +26,7 @@ _SUN_DISTANCE = 1.0
 
 @dataclass(frozen=True)
 class AreaLamp:
-    """A square lamp that looks at the face. `place` in metres, the face at the origin looking along −Y; RGB `colour`."""
+    """A square lamp that looks at the face, which is at the origin, looking along −Y. Metres, linear RGB."""
 
     name: str
     watts: float
@@ -56,7 +56,12 @@ RIGS: dict[str, tuple[AreaLamp, ...]] = {
 
 
 def place_rig(face: bpy.types.Object, kind: str, scene: bpy.types.Scene) -> bpy.types.Collection:
-    """Put the rig `kind` of `RIGS` around the face, in a collection beside it, instead of the lamps there were."""
+    """Put the rig `kind` of `RIGS` around the face, in a collection beside it, instead of the lamps there were.
+
+    It is not turned; the photo's light no longer is, either.
+    """
+    if world_of(face) is not None:
+        world_of(face)[TURN] = 0.0
     scale = sum(face.matrix_world.to_scale()) / 3
     lamps = _new_lamps(face, kind, scene)
     pivot = _pivot(face, lamps, face.matrix_world.to_euler())
@@ -161,7 +166,8 @@ def _sun(name: str, direction: Vector, irradiance: np.ndarray) -> bpy.types.Obje
 
 def _settings(member: bpy.types.Object) -> str:
     """Where it is and, for a lamp, how it shines."""
-    values = [round(value, 6) for row in member.matrix_basis for value in row]
+    # Not its matrix: that has the driven turn in it.
+    values: list[object] = [*member.location, *member.rotation_euler, *member.scale, member.rotation_mode]
     lamp = member.data
     if lamp is not None:
         values += [lamp.type, lamp.energy, *lamp.color, lamp.size if lamp.type == "AREA" else lamp.angle]

@@ -1,4 +1,5 @@
-"""The material: switches between the scene's light and the photo's, UV map and vertex colours, the face and how sure it is.
+"""The material: one switch between the scene's light and the photo's, one between UV map and vertex colours, and one
+that shows how sure each part is.
 
 All are sliders of the node group in the material's Surface panel, shared by face and eyes. In the photo's light, seen
 from where the photo was taken, what covers the photo's hair fades out.
@@ -17,7 +18,7 @@ PHOTO_LIGHT = "Photo light"
 VERTEX_COLOURS = "Vertex colours"
 """Input of the group: 0 = albedo and lighting from the UV images, 1 = from the vertex attributes."""
 SHOW_CONFIDENCE = "Show confidence"
-"""Input of the group: 1 = blue where the photo showed the face, orange where it was invented, instead of its colours."""
+"""Input of the group: 1 = blue where the photo showed the face, orange where it was invented."""
 ALBEDO, LIGHTING, CONFIDENCE = "Albedo", "Lighting", "Confidence"
 """Inputs of the group that images feed."""
 
@@ -149,8 +150,8 @@ def _or_confidence(
     _colour_socket(form.inputs, "A").default_value = (1.0, 1.0, 1.0, 1.0)
     _colour_socket(form.inputs, "B").default_value = (0.1, 0.1, 0.1, 1.0)
     group.links.new(slant.outputs["Facing"], form.inputs["Factor"])
-    result = (_colour_socket(node.outputs, "Result") for node in (sure, form))
-    emission = _emission(group, _product(group, *result, (-200, -500)), (20, -500))
+    colour, shape = (_colour_socket(node.outputs, "Result") for node in (sure, form))
+    emission = _emission(group, _product(group, colour, shape, (-200, -500)), (20, -500))
     mix = group.nodes.new("ShaderNodeMixShader")
     mix.location = (300, -500)
     group.links.new(enter.outputs[SHOW_CONFIDENCE], mix.inputs["Fac"])

@@ -115,7 +115,7 @@ def _give_way(mesh: bpy.types.Mesh, name: str) -> None:
 def _digest(attribute: bpy.types.Attribute) -> str:
     values = np.empty(4 * len(attribute.data), np.float32)
     attribute.data.foreach_get("color", values)
-    return hashlib.sha256(values).hexdigest()
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def _part(reconstruction: Reconstruction, chosen: np.ndarray) -> MeshPart:

@@ -34,8 +34,9 @@ def apply_textures(face: bpy.types.Object, reconstruction: Reconstruction) -> li
         RebakeError: the material no longer shows images.
     """
     inputs = face_shader(face)
-    nodes = [texture_node(inputs[name]) for name in (ALBEDO, LIGHTING, CONFIDENCE)] if inputs else [None]
-    if None in nodes:
+    fed = [texture_node(inputs[name]) for name in (ALBEDO, LIGHTING, CONFIDENCE)] if inputs else []
+    nodes = [node for node in fed if node is not None]
+    if not nodes or len(nodes) < len(fed):
         raise RebakeError(
             "The face's material no longer has Semblance's textures.", "Import the result once more."
         )

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import bpy
 import checkout  # noqa: F401
+
 from semblance.addon.scene import expressions, lamps, rebake, result, view
 from semblance.addon.scene.build import SceneOptions, build_face
 from semblance.addon.scene.material import ALBEDO, face_shader, texture_node
-from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.reconstruction import Reconstruction, fit_of
 
 reconstruction, folder = Reconstruction.load(sys.argv[1]), Path(sys.argv[2])
 BLEND = str(folder / "survive.blend")
@@ -23,7 +24,13 @@ def main():
     new_file()
     scene = bpy.context.scene
     face = build_face(reconstruction, "face", scene.collection, SceneOptions()).face
-    for blocks in (bpy.data.objects, bpy.data.materials, bpy.data.node_groups, bpy.data.images, bpy.data.worlds):
+    for blocks in (
+        bpy.data.objects,
+        bpy.data.materials,
+        bpy.data.node_groups,
+        bpy.data.images,
+        bpy.data.worlds,
+    ):
         for block in blocks:
             block.name = "x"
     for node in face.data.materials[0].node_tree.nodes:
@@ -94,7 +101,7 @@ def parts(face):
         "albedo": texture_node(face_shader(face)[ALBEDO]).image.size[0] == rebake.texture_size(face),
         "shown": shown,
         "size": size,
-        "fit": sorted(result.fit_of(face)),
+        "fit": result.fit_of(face) == fit_of(reconstruction),
         "sliders": {region: len(keys) for region, keys in expressions.sliders_by_region(face).items()},
         "photo expression": expressions.photo_expression(face).value,
         "eyes follow": eyes_follow(face),
