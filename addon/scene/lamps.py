@@ -60,8 +60,11 @@ def place_rig(face: bpy.types.Object, kind: str, scene: bpy.types.Scene) -> bpy.
 
     It is not turned; the photo's light no longer is, either.
     """
-    if world_of(face) is not None:
-        world_of(face)[TURN] = 0.0
+    world = world_of(face)
+    if world is not None:
+        world[TURN] = 0.0
+        # What follows it does not notice otherwise.
+        world.update_tag()
     scale = sum(face.matrix_world.to_scale()) / 3
     lamps = _new_lamps(face, kind, scene)
     pivot = _pivot(face, lamps, face.matrix_world.to_euler())

@@ -191,7 +191,7 @@ def rebaked(scene, face):
         confidence=np.ascontiguousarray(reconstruction.confidence[::2, ::2]),
         vertex_albedo_linear=reconstruction.vertex_albedo_linear * np.float32(0.5),
     )
-    scene, face = reload()
+    _, face = reload()
     facts["kept"] = len(rebake.apply_textures(face, small))
     facts["images"], facts["size"] = len(bpy.data.images), rebake.texture_size(face)
     facts["attributes"] = colour_names(face)
