@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 _TAIL_BYTES = 4000
 _PICTURES = "jpe?g|png|webp|tiff?|bmp|heic|heif|avif|exr|hdr|blend|npz"
@@ -20,11 +20,11 @@ def report_text(facts: Mapping[str, str], error: str, log: Path | None) -> str:
     return anonymous("\n".join(lines))
 
 
-def anonymous(text: str, home: Path | None = None) -> str:
+def anonymous(text: str, home: PurePath | None = None) -> str:
     """Without the user's name in paths and without the names of pictures, which may be people's."""
     home = home or Path.home()
     for path in {str(home), home.as_posix(), str(home).replace("\\", "\\\\")}:
-        text = text.replace(path, "~")
+        text = re.sub(rf"{re.escape(path)}(?![\w.-])", "~", text)
     # In other folders too: /mnt/data/NAME, /media/NAME/disk.
     if home.name:
         text = re.sub(rf"(?<=[/\\]){re.escape(home.name)}(?=[/\\]|$)", "USER", text, flags=re.M)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty
+from bpy.props import BoolProperty
 
 from ...core_models.reconstruction import SemblanceError
 from ..environment import EnvironmentPlan, remove_environment
@@ -32,19 +32,8 @@ class OfflineError(SemblanceError):
 
 @functools.cache
 def _builds() -> tuple[TorchBuild, ...]:
-    """This machine's, the smallest first; none where the backend's packages do not exist for it."""
-    try:
-        return torch_builds(this_machine())
-    except SemblanceError:
-        return ()
-
-
-@functools.cache
-def _build_items() -> tuple[tuple[str, str, str], ...]:
-    # Kept, because Blender does not keep the strings of an enumeration that a function makes.
-    return tuple(
-        (build.name, build.label, f"About {build.download_gb:.1f} GB to download") for build in _builds()
-    )
+    """This machine's, the smallest first; asked once, for the drivers' programs take their time."""
+    return torch_builds(this_machine())
 
 
 class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
@@ -53,11 +42,9 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
     bl_idname = "semblance.backend_setup"
     bl_label = "Set Up Backend"
 
-    build: EnumProperty(
-        name="PyTorch",
-        description="Which build of PyTorch to download. This version of Semblance computes on the CPU: the smallest "
-        "one is enough",
-        items=lambda _self, _context: _build_items(),
+    for_graphics_card: BoolProperty(
+        name="PyTorch for the Graphics Card",
+        description="A larger download. This version of Semblance computes on the CPU and has no use for it yet",
     )
 
     @classmethod
@@ -84,19 +71,20 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
         )
         column.label(text="Nothing is sent. Afterwards Semblance works without a network.")
         if len(_builds()) > 1:
-            self.layout.prop(self, "build")
+            self.layout.prop(
+                self, "for_graphics_card", text=f"PyTorch for the graphics card ({_builds()[-1].label})"
+            )
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Begin; in background mode, to the end."""
         return _begin(self, lambda: installation().set_up(self._plan()))
 
     def _chosen(self) -> TorchBuild:
-        return next(build for build in _builds() if build.name == self.build)
+        return _builds()[-1 if self.for_graphics_card else 0]
 
     def _plan(self) -> EnvironmentPlan:
         folder = environment_folder()
         assert folder is not None
-        torch_builds(this_machine()) if not _builds() else None
         if not bpy.app.online_access:
             raise OfflineError(
                 "Blender may not use the network.",
