@@ -13,7 +13,7 @@ def register() -> None:
     """Give Blender the classes, the settings, and the command `blender --background --command semblance …`."""
     import bpy
 
-    from . import operators, panels, preferences, properties
+    from . import operators, panels, preferences, properties, runner, thumbnails
     from .operators.backend import stop
 
     with ExitStack() as stack:
@@ -21,7 +21,8 @@ def register() -> None:
         for each in (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES):
             bpy.utils.register_class(each)
             stack.callback(bpy.utils.unregister_class, each)
-        stack.callback(properties.add_to_blender())
+        for module in (properties, panels, thumbnails, runner):
+            stack.callback(module.add_to_blender())
         stack.callback(stop)
         _registered.push(stack.pop_all())
 

@@ -1,5 +1,5 @@
 """What the buttons do. Each module ends with its CLASSES, registered in this order."""
 
-from . import backend, reconstruct
+from . import backend, help, photos, reconstruct
 
-CLASSES = (*reconstruct.CLASSES, *backend.CLASSES)
+CLASSES = (*photos.CLASSES, *reconstruct.CLASSES, *backend.CLASSES, *help.CLASSES)

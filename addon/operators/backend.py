@@ -18,6 +18,7 @@ from ..installation import installation
 from ..interpreter import base_python
 from ..preferences import REQUIREMENTS, chosen_backend, environment_folder
 from ..report import report_text
+from ..session import session
 from ..wheels import TorchBuild, this_machine, torch_builds
 
 _POLL_SECONDS = 0.2
@@ -160,15 +161,18 @@ class SEMBLANCE_OT_copy_report(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Copy it."""
-        state = installation()
+        state, running = installation(), session()
+        hello = running.hello or state.hello
         facts = {
             "Semblance": tomllib.loads(_MANIFEST.read_text(encoding="utf-8"))["version"],
             "Blender": f"{bpy.app.version_string} ({bpy.app.build_hash.decode()})",
             "System": f"{platform.platform()} ({platform.machine()}), Python {platform.python_version()}",
             "Backend": state.status,
-            **(state.hello.versions if state.hello else {}),
+            **(hello.versions if hello else {}),
         }
-        context.window_manager.clipboard = report_text(facts, str(state.error or ""), state.log)
+        context.window_manager.clipboard = report_text(
+            facts, str(running.error or state.error or ""), running.log if running.error else state.log
+        )
         self.report({"INFO"}, "The report is in the clipboard")
         return {"FINISHED"}
 

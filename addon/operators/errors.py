@@ -8,19 +8,19 @@ from typing import Any
 
 from ...core_models.reconstruction import SemblanceError
 
-Execute = Callable[[Any, Any], set[str]]
+Execute = Callable[..., set[str]]
 
 
 def reports_errors(execute: Execute) -> Execute:
-    """Wrap an operator's `execute(self, context)`: a SemblanceError becomes a report of type ERROR, and CANCELLED.
+    """Wrap an operator's `execute`, or what it calls: a SemblanceError becomes a report of type ERROR, and CANCELLED.
 
     Called from Python, Blender then raises RuntimeError with the sentence.
     """
 
     @functools.wraps(execute)
-    def wrapped(self: Any, context: Any) -> set[str]:
+    def wrapped(self: Any, context: Any, *more: Any) -> set[str]:
         try:
-            return execute(self, context)
+            return execute(self, context, *more)
         except SemblanceError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

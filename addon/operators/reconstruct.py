@@ -1,57 +1,143 @@
-"""A result becomes part of the scene."""
+"""Photos become faces in the scene, by computing them or from saved results."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ...core_models.reconstruction import Reconstruction
-from ..scene.build import FaceScene, SceneOptions, build_face
+from .. import runner
+from ..photos import PhotoFileError
+from ..properties import QUALITIES, SIZES, TEXTURES
+from ..scene.arrival import add_faces
+from ..session import Task, session
+from ..tasks import Wishes, face_tasks, file_task
 from .errors import reports_errors
 
-TEXTURES = (
-    ("UV", "UV Map", "Images on the face's UV map"),
-    ("VERTEX", "Vertex Colours", "A colour for each vertex"),
-)
+
+class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
+    """Make the faces of the chosen photos, as collections of the scene. Blender stays free meanwhile"""
+
+    bl_idname = "semblance.reconstruct"
+    bl_label = "Reconstruct"
+
+    filepath: StringProperty(
+        name="Photo",
+        description="A photo's file; by default the photos that the Semblance panel lists",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    face: IntProperty(
+        name="Face", description="With a file: the n-th largest face, from 1", min=1, options={"SKIP_SAVE"}
+    )
+    texture: EnumProperty(
+        name="Texture", description="As in the panel, by default", items=TEXTURES, options={"SKIP_SAVE"}
+    )
+    size: EnumProperty(
+        name="Size", description="As in the panel, by default", items=SIZES, options={"SKIP_SAVE"}
+    )
+    quality: EnumProperty(
+        name="Quality", description="As in the panel, by default", items=QUALITIES, options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in Object Mode: the face becomes the active object."""
+        return _in_object_mode(cls, context)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Begin; the faces arrive by themselves."""
+        return self._run(context, runner.start)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Make the faces, and return when they are in the scene."""
+        return self._run(context, runner.run_to_end)
+
+    @reports_errors
+    def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
+        tasks = self._tasks(context.scene.semblance)
+        session().forget_error()
+        run(tasks)
+        return {"FINISHED"}
+
+    def _tasks(self, settings: Any) -> list[Task]:
+        chosen = {
+            name: getattr(self if self.properties.is_property_set(name) else settings, name)
+            for name in ("texture", "size", "quality")
+        }
+        if self.filepath:
+            path = Path(bpy.path.abspath(self.filepath))
+            number = self.face if self.properties.is_property_set("face") else None
+            return [file_task(path, Wishes(**chosen), number)]
+        if not settings.photos:
+            raise PhotoFileError("No photo is chosen.", "Choose one in the Semblance panel.")
+        return face_tasks(settings.photos, Wishes(same_person=settings.same_person, **chosen))
+
+
+class SEMBLANCE_OT_cancel(bpy.types.Operator):
+    """Stop; photos that wait are given up too. Faces that are finished stay"""
+
+    bl_idname = "semblance.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """While something is computed."""
+        return session().busy
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Stop."""
+        session().cancel()
+        runner.redraw()
+        return {"FINISHED"}
 
 
 class SEMBLANCE_OT_import_result(bpy.types.Operator):
-    """Add a face that was saved as .npz to the scene, in a collection of its own"""
+    """Add faces that were saved as .npz to the scene, each in a collection of its own"""
 
     bl_idname = "semblance.import_result"
     bl_label = "Import Semblance Face"
-    # Not REGISTER: adjusting the last operation would read a file that may be gone.
     bl_options = {"UNDO"}  # noqa: RUF012 (Blender's convention)
 
     filepath: StringProperty(name="File", description="A result that Semblance wrote", subtype="FILE_PATH")
+    directory: StringProperty(name="Folder", description="The folder of `files`", subtype="DIR_PATH")
+    files: CollectionProperty(
+        name="Files", description="Names in `directory`", type=bpy.types.OperatorFileListElement
+    )
     name: StringProperty(
         name="Name", description="The face's name; by default the file's", options={"SKIP_SAVE"}
     )
     texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURES)
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Ask for the file."""
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in Object Mode: the face becomes the active object."""
+        return _in_object_mode(cls, context)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the files."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     @reports_errors
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Build the face and make it the active object."""
-        reconstruction = Reconstruction.load(self.filepath)
-        name = self.name or Path(self.filepath).stem
-        options = SceneOptions(vertex_colours=self.texture == "VERTEX")
-        _activate(context, build_face(reconstruction, name, context.scene.collection, options))
+        """Build the faces; the last one becomes the active object."""
+        names = [element.name for element in self.files if element.name]
+        paths = [Path(self.directory, name) for name in names] or [Path(bpy.path.abspath(self.filepath))]
+        results = [(self.name or path.stem, Reconstruction.load(path)) for path in paths]
+        add_faces(context, results, self.texture)
         return {"FINISHED"}
 
 
-def _activate(context: bpy.types.Context, built: FaceScene) -> None:
-    for selected in context.selected_objects:
-        selected.select_set(False)
-    context.view_layer.objects.active = built.face
-    built.face.select_set(True)
+def _in_object_mode(operator: Any, context: bpy.types.Context) -> bool:
+    if context.mode == "OBJECT":
+        return True
+    operator.poll_message_set("Only in Object Mode")
+    return False
 
 
-CLASSES = (SEMBLANCE_OT_import_result,)
+CLASSES = (SEMBLANCE_OT_reconstruct, SEMBLANCE_OT_cancel, SEMBLANCE_OT_import_result)

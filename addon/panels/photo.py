@@ -1,12 +1,76 @@
-"""The main panel, in the order of the work: photo, faces, options, Reconstruct, result."""
+"""The main panel, in the order of the work: photos, faces, how, Reconstruct, what happens, what came out."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import bpy
+
+from .. import thumbnails
+from ..messages import FindFaces
+from ..photos import background_image, key_of, title_of
+from ..properties import MOST_FACES
+from ..runner import scene_is_free
+from ..scene.result import face_of
+from ..session import BACKEND_CODES, State, session
+from .text import paragraph
+
+_STATE_ICONS = {
+    State.WAITING: "SORTTIME",
+    State.WORKING: "PLAY",
+    State.DONE: "CHECKMARK",
+    State.FAILED: "ERROR",
+}
+_FITS = ((1.0, "Good fit", "CHECKMARK"), (2.0, "Fair fit", "INFO"), (float("inf"), "Poor fit", "ERROR"))
+"""Landmark RMS in percent of the distance between the eyes, below which the words hold."""
+_MOST_IMAGES = 30
+
+
+class SEMBLANCE_MT_add_photo(bpy.types.Menu):
+    """Photos that are in this file already."""
+
+    bl_label = "Photos in This File"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The background of a camera, and the images that are open."""
+        behind = background_image(context.active_object) or background_image(context.scene.camera)
+        if behind is not None:
+            self.layout.operator("semblance.use_camera_background", icon="CAMERA_DATA")
+            self.layout.separator()
+        images = [image for image in bpy.data.images if image.source == "FILE" or image.has_data]
+        for image in images[:_MOST_IMAGES]:
+            row = self.layout.operator("semblance.use_image", text=image.name, icon="IMAGE_DATA")
+            row.image = image.name
+        if not images:
+            self.layout.label(text="No image is open in this file")
+
+
+class SEMBLANCE_UL_photos(bpy.types.UIList):
+    """Photos, and how far each is."""
+
+    def draw_item(
+        self,
+        _context: Any,
+        layout: Any,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _of: Any,
+        _active: str,
+        index: int,
+    ) -> None:
+        """Name, state, remove."""
+        row = layout.row(align=True)
+        row.label(text=title_of(item), icon_value=thumbnails.icon_of(key_of(item)))
+        state = session().state_of(key_of(item))
+        if state is not None:
+            row.label(icon=_STATE_ICONS[state])
+        row.operator("semblance.remove_photo", text="", icon="X", emboss=False).index = index
 
 
 class SEMBLANCE_PT_photo(bpy.types.Panel):
-    """From a photo to a face."""
+    """From photos to faces."""
 
     bl_label = "Semblance"
     bl_space_type = "VIEW_3D"
@@ -14,14 +78,134 @@ class SEMBLANCE_PT_photo(bpy.types.Panel):
     bl_category = "Semblance"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw what the scene's settings and the session say."""
+        """Draw what the scene's settings, the session and the selected face say."""
         settings = context.scene.semblance
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(settings, "texture")
-        column.prop(settings, "size")
-        column.prop(settings, "quality")
+        self.layout.use_property_decorate = False
+        _draw_photos(self.layout.column(), settings)
+        if settings.photos:
+            _draw_faces(self.layout.column(), settings)
+            _draw_how(self.layout.column(), settings)
+        _draw_work(self.layout.column(), context, settings)
+        _draw_error(self.layout, context)
+        _draw_result(self.layout, context)
 
 
-CLASSES = (SEMBLANCE_PT_photo,)
+def _draw_photos(layout: bpy.types.UILayout, settings: Any) -> None:
+    row = layout.row(align=True)
+    row.scale_y = 1.0 if settings.photos else 1.5
+    text = "Add Photos…" if settings.photos else "Choose Photos…"
+    row.operator("semblance.add_photos", text=text, icon="FILE_FOLDER")
+    row.menu("SEMBLANCE_MT_add_photo", text="", icon="DOWNARROW_HLT")
+    if not settings.photos:
+        layout.label(text="A portrait, taken from the front.", icon="INFO")
+        return
+    photo = settings.photos[min(settings.active_photo, len(settings.photos) - 1)]
+    icon = layout.icon(photo.image) if photo.image else thumbnails.icon_of(key_of(photo))
+    if icon:
+        layout.template_icon(icon, scale=7.0)
+    if len(settings.photos) == 1:
+        row = layout.row(align=True)
+        row.label(text=title_of(photo))
+        row.operator("semblance.remove_photo", text="", icon="X", emboss=False).index = 0
+        return
+    layout.template_list(
+        "SEMBLANCE_UL_photos", "", settings, "photos", settings, "active_photo", rows=3, maxrows=6
+    )
+    row = layout.row(align=True)
+    row.prop(settings, "same_person")
+    row.operator("semblance.remove_photo", text="Clear", icon="TRASH").index = -1
+
+
+def _draw_faces(layout: bpy.types.UILayout, settings: Any) -> None:
+    photo = settings.photos[min(settings.active_photo, len(settings.photos) - 1)]
+    key, current = key_of(photo), session().current
+    found = session().found.get(key)
+    if current is not None and isinstance(current.request, FindFaces):
+        layout.progress(factor=session().fraction, text=session().stage)
+    elif found is None:
+        layout.operator("semblance.find_faces", icon="VIEWZOOM")
+    elif len(found) == 1:
+        layout.label(text="One face found", icon="USER")
+    else:
+        layout.label(text=f"{len(found)} faces found. Make:", icon="COMMUNITY")
+        grid = layout.grid_flow(row_major=True, columns=3, even_columns=True, even_rows=True, align=True)
+        for number in range(min(len(found), MOST_FACES)):
+            cell = grid.column(align=True)
+            cell.template_icon(thumbnails.icon_of(f"{key}#{number}"), scale=4.0)
+            cell.prop(photo, "chosen", index=number, toggle=True, text=f"Face {number + 1}")
+        if not any(photo.chosen):
+            layout.label(text="None chosen: the largest is made")
+
+
+def _draw_how(layout: bpy.types.UILayout, settings: Any) -> None:
+    layout.use_property_split = True
+    layout.prop(settings, "texture")
+    layout.prop(settings, "size")
+    layout.prop(settings, "quality")
+
+
+def _draw_work(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Any) -> None:
+    running = session()
+    if running.current is None or (isinstance(running.current.request, FindFaces) and not running.waiting):
+        if settings.photos:
+            row = layout.row()
+            row.scale_y = 1.8
+            row.operator("semblance.reconstruct", text=_button_text(settings), icon="USER")
+        for note in running.notes:
+            paragraph(layout, context, note, "INFO")
+        return
+    number, count = running.place
+    row = layout.row(align=True)
+    row.scale_y = 1.3
+    row.progress(factor=running.fraction, text=running.stage)
+    row.operator("semblance.cancel", text="", icon="X")
+    layout.label(
+        text=running.current.title if count == 1 else f"{running.current.title} ({number} of {count})"
+    )
+    if running.ended and not scene_is_free():
+        paragraph(layout, context, "The face is ready. It comes when you are back in Object Mode.", "INFO")
+
+
+def _button_text(settings: Any) -> str:
+    if len(settings.photos) == 1:
+        return "Reconstruct"
+    if settings.same_person:
+        return f"Reconstruct from {len(settings.photos)} Photos"
+    return f"Reconstruct {len(settings.photos)} Photos"
+
+
+def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    error = session().error
+    if error is None:
+        return
+    box = layout.box()
+    row = box.row()
+    row.alert = True
+    row.label(text=session().error_title, icon="ERROR")
+    row.operator("semblance.dismiss_error", text="", icon="X", emboss=False)
+    paragraph(box, context, error.message)
+    if error.hint:
+        paragraph(box, context, error.hint)
+    if error.code in BACKEND_CODES:
+        box.operator("semblance.open_preferences", icon="PREFERENCES")
+    box.operator("semblance.copy_report", icon="COPYDOWN")
+
+
+def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    face = face_of(context)
+    if face is None or "semblance_report" not in face:
+        return
+    report = json.loads(face["semblance_report"])
+    box = layout.box()
+    box.label(text=face.name, icon="USER")
+    column = box.column(align=True)
+    rms = report["landmark_rms_percent"]
+    words, icon = next((words, icon) for limit, words, icon in _FITS if rms < limit)
+    column.label(text=f"{words}: {rms:.1f} % off the photo's landmarks", icon=icon)
+    seen = report["seen_share"]
+    column.label(text=f"{seen:.0%} seen in the photo, {1 - seen:.0%} invented", icon="HIDE_OFF")
+    for warning in report.get("warnings", ()):
+        paragraph(box, context, warning, "ERROR")
+
+
+CLASSES = (SEMBLANCE_MT_add_photo, SEMBLANCE_UL_photos, SEMBLANCE_PT_photo)

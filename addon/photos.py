@@ -1,0 +1,68 @@
+"""Which photos the user means, and the files that hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core_models.reconstruction import SemblanceError
+
+
+class PhotoFileError(SemblanceError):
+    """A photo, or an image of this .blend, that is in no file."""
+
+    code = "no_photo"
+
+
+def key_of(photo: Any) -> str:
+    """What the session calls an entry of `scene.semblance.photos`."""
+    return f"image:{photo.image.name_full}" if photo.image else bpy.path.abspath(photo.filepath)
+
+
+def title_of(photo: Any) -> str:
+    """The photo's name, for people and for the face's datablocks."""
+    name = photo.image.name if photo.image else Path(bpy.path.abspath(photo.filepath)).name
+    return Path(name).stem or name
+
+
+def file_of(photo: Any) -> Path:
+    """The file that holds the photo; an image without one is written into Blender's temporary folder.
+
+    Raises:
+        PhotoFileError: there is none.
+    """
+    if photo.image:
+        return _image_file(photo.image)
+    path = Path(bpy.path.abspath(photo.filepath))
+    if not photo.filepath or not path.is_file():
+        raise PhotoFileError(f"There is no photo '{path}'.", "Choose it again, or remove it from the list.")
+    return path
+
+
+def background_image(camera: bpy.types.Object | None) -> bpy.types.Image | None:
+    """The first image behind a camera."""
+    if camera is None or camera.type != "CAMERA":
+        return None
+    return next((behind.image for behind in camera.data.background_images if behind.image), None)
+
+
+def _image_file(image: bpy.types.Image) -> Path:
+    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    if image.source == "FILE" and not image.is_dirty and not image.packed_file and path.is_file():
+        return path
+    copy = Path(bpy.app.tempdir, f"semblance-{image.session_uid}", bpy.path.clean_name(image.name))
+    copy.parent.mkdir(exist_ok=True)
+    if image.packed_file and not image.is_dirty:
+        # As it was packed: what the camera noted in a JPEG would be lost in a copy of the pixels.
+        copy.write_bytes(image.packed_file.data)
+        return copy
+    try:
+        image.save(filepath=str(copy), save_copy=True)
+    except RuntimeError as error:
+        raise PhotoFileError(
+            f"The image '{image.name}' has no pixels that could be read.",
+            "Save it as a file (Image › Save As) and choose that.",
+        ) from error
+    return copy

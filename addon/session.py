@@ -1,0 +1,265 @@
+"""Session: the one warm worker of this Blender, what waits for it, and what the panels show. No bpy in it.
+
+Nothing here blocks. Somebody (`runner`, or an operator's loop) calls `poll` again and again, and `take` when a task
+has ended; only then is the next one sent, so that the files of a result live until it was taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+from ..core_models.reconstruction import CancelledError, SemblanceError
+from .backend import Job, worker_command
+from .messages import AnyRequest, Done, Event, Failed, FoundFace, FoundFaces, Hello, Progress
+
+BACKEND_CODES = frozenset(
+    {"no_backend", "wrong_python", "missing_package", "broken_package", "protocol", "too_many_restarts"}
+)
+"""Errors of the backend, which the preferences mend; whatever waits would end in them too."""
+
+_STAGE_WORDS = {
+    "starting": "Starting",
+    "photo": "Opening the photo",
+    "faces": "Finding the face",
+    "shape": "Fitting the shape",
+    "mask": "Telling skin from hair",
+    "shading": "Refining the shape",
+    "texture": "Making the textures",
+    "result": "Putting it together",
+    "writing": "Saving the result",
+}
+
+
+class State(Enum):
+    """Of a photo in the queue."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A request, and what to do with its answer.
+
+    `title` is for people: the photo's name. `keys` name the photos in the queue whose state this is. `finish` is called
+    with a Done or FoundFaces and may raise SemblanceError.
+    """
+
+    title: str
+    request: AnyRequest
+    finish: Callable[[Done | FoundFaces], None]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A task and its final event, a Failed among them."""
+
+    task: Task
+    event: Done | FoundFaces | Failed
+
+
+class Session:
+    """Sends one task after the other to one worker."""
+
+    def __init__(self, command: Callable[[], Sequence[str]]) -> None:
+        """Start nothing yet.
+
+        Args:
+            command: asked for the worker's command line before each request; raises SemblanceError when there is none.
+        """
+        self.command = command
+        self.hello: Hello | None = None
+        self.error: SemblanceError | None = None
+        """The last failure, until the next success or `forget_error`."""
+        self.error_title = ""
+        """Which photo it was about."""
+        self.notes: tuple[str, ...] = ()
+        """Sentences on the last success."""
+        self.found: dict[str, tuple[FoundFace, ...]] = {}
+        """A photo's key → its faces, the largest first."""
+        self._job: Job | None = None
+        self._job_command: list[str] = []
+        self._current: Task | None = None
+        self._waiting: deque[Task] = deque()
+        self._ended: Ended | None = None
+        self._progress = Progress("starting", 0.0)
+        self._states: dict[str, State] = {}
+        self._count = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is computed, waits, or has not been taken."""
+        return self._current is not None or bool(self._waiting)
+
+    @property
+    def current(self) -> Task | None:
+        """What is computed, or waits to be taken."""
+        return self._current
+
+    @property
+    def waiting(self) -> tuple[Task, ...]:
+        """What comes after it."""
+        return tuple(self._waiting)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `take` has something to give."""
+        return self._ended is not None
+
+    @property
+    def log(self) -> Path | None:
+        """What the worker printed; the file may be gone."""
+        return self._job.log if self._job is not None else None
+
+    @property
+    def stage(self) -> str:
+        """What happens now, in words for people."""
+        if self._ended is not None:
+            return "Ready"
+        if self._job is None or self._job.starting:
+            return "Starting the backend"
+        name = self._progress.stage
+        return _STAGE_WORDS.get(name, name.capitalize())
+
+    @property
+    def fraction(self) -> float:
+        """Of the current task, 0…1."""
+        return 1.0 if self._ended is not None else self._progress.fraction
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The current task's number, and of how many since the session was last idle."""
+        return self._count - len(self._waiting), self._count
+
+    def state_of(self, key: str) -> State | None:
+        """Of the photo that `key` names; None when it was never asked for."""
+        if self._current is not None and key in self._current.keys:
+            return State.WORKING
+        if any(key in task.keys for task in self._waiting):
+            return State.WAITING
+        return self._states.get(key)
+
+    def add(self, *tasks: Task) -> None:
+        """Let `tasks` wait for their turn."""
+        if not self.busy:
+            self._count = 0
+        self._waiting += tasks
+        self._count += len(tasks)
+
+    def poll(self) -> None:
+        """Send what comes next, or see how far the current task is."""
+        if self._ended is not None:
+            return
+        if self._current is None:
+            self._send_next()
+        if self._job is None:
+            return
+        for event in self._job.poll():
+            self._understand(event)
+
+    def take(self) -> Ended | None:
+        """What has ended, once; `poll` then goes on with the next task."""
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return None
+        self._current = None
+        event = ended.event
+        if isinstance(event, Failed):
+            self._note_failure(ended.task, event.error())
+        else:
+            self.error = None
+            self._states |= dict.fromkeys(ended.task.keys, State.DONE)
+            self.notes = event.notes if isinstance(event, Done) else self.notes
+        return ended
+
+    def fail(self, task: Task, error: SemblanceError) -> None:
+        """Say that the answer to `task`, which was taken, cannot be used."""
+        self._note_failure(task, error)
+
+    def forget_error(self) -> None:
+        """The user has read it."""
+        self.error = None
+
+    def cancel(self) -> None:
+        """Give up the current task and all that wait."""
+        self._waiting.clear()
+        if self._current is not None and self._ended is None and self._job is not None:
+            self._job.cancel()
+
+    def drop(self, key: str) -> None:
+        """Give up what concerns one photo."""
+        self._waiting = deque(task for task in self._waiting if key not in task.keys)
+        self._states.pop(key, None)
+        self.found.pop(key, None)
+        if self._current is not None and key in self._current.keys and self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """End the worker; the session cannot be used any more."""
+        if self._job is not None:
+            self._job.close()
+
+    def _send_next(self) -> None:
+        if not self._waiting:
+            return
+        self._current = self._waiting.popleft()
+        self._progress = Progress("starting", 0.0)
+        try:
+            self._warm_job().request(self._current.request)
+        except SemblanceError as error:
+            self._end(Failed(error.code, error.message, error.hint))
+
+    def _warm_job(self) -> Job:
+        command = list(self.command())
+        if self._job is None or command != self._job_command:
+            if self._job is not None:
+                self._job.close()
+            self._job, self._job_command, self.hello = Job(command), command, None
+        return self._job
+
+    def _understand(self, event: Event) -> None:
+        if isinstance(event, Hello):
+            self.hello = event
+        elif isinstance(event, Progress):
+            self._progress = event
+        else:
+            self._end(event)
+
+    def _end(self, event: Done | FoundFaces | Failed) -> None:
+        assert self._current is not None
+        self._ended = Ended(self._current, event)
+
+    def _note_failure(self, task: Task, error: SemblanceError) -> None:
+        self._states = {key: state for key, state in self._states.items() if key not in task.keys}
+        if error.code == CancelledError.code:
+            return
+        self._states |= dict.fromkeys(task.keys, State.FAILED)
+        self.error, self.error_title = error, task.title
+        if error.code in BACKEND_CODES:
+            self._waiting.clear()
+
+
+@cache
+def session() -> Session:
+    """The one of this Blender."""
+    return Session(_worker_command)
+
+
+def end_session() -> None:
+    """Close it; the next call of `session` makes a new one, which knows nothing."""
+    session().close()
+    session.cache_clear()
+
+
+def _worker_command() -> list[str]:
+    from .preferences import chosen_backend
+
+    return worker_command(*chosen_backend())

@@ -1,0 +1,90 @@
+"""What the user chose becomes tasks for the session, and their answers part of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core_models.reconstruction import Reconstruction
+from . import thumbnails
+from .messages import Done, FindFaces, FoundFaces, Options, Request
+from .photos import file_of, key_of, title_of
+from .properties import MOST_FACES
+from .scene.arrival import add_faces
+from .session import Task, session
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How faces are made; the values of `scene.semblance`."""
+
+    texture: str
+    size: str
+    quality: str
+    same_person: bool = False
+
+    def options(self, face: int | None, all_faces: bool = False, more: Sequence[Path] = ()) -> Options:
+        """What the worker is told."""
+        more_photos = tuple(str(path.absolute()) for path in more)
+        return Options(int(self.size), self.quality.lower(), face, all_faces, more_photos)
+
+
+def face_tasks(photos: Sequence[Any], wishes: Wishes) -> list[Task]:
+    """The tasks that make the chosen faces of the photos in `scene.semblance.photos`.
+
+    Raises:
+        PhotoFileError: a photo is not there.
+    """
+    if wishes.same_person and len(photos) > 1:
+        first, *rest = photos
+        options = wishes.options(chosen_faces(first)[0], more=[file_of(photo) for photo in rest])
+        keys = tuple(key_of(photo) for photo in photos)
+        return [_task(title_of(first), file_of(first), options, wishes, keys)]
+    return [task for photo in photos for task in _tasks_of(photo, wishes)]
+
+
+def file_task(path: Path, wishes: Wishes, face: int | None) -> Task:
+    """The task that makes one face of a photo's file."""
+    return _task(path.stem, path, wishes.options(face), wishes, (str(path),))
+
+
+def find_faces_task(photo: Any) -> Task:
+    """The task that finds the faces of an entry of `scene.semblance.photos`."""
+    return Task(title_of(photo), FindFaces(file_of(photo)), partial(_keep_found, key_of(photo)))
+
+
+def chosen_faces(photo: Any) -> list[int | None]:
+    """Numbers from 1, the largest; None stands for the largest when the user chose none."""
+    return [number for number, chosen in enumerate(photo.chosen, start=1) if chosen] or [None]
+
+
+def _tasks_of(photo: Any, wishes: Wishes) -> list[Task]:
+    path, title, keys = file_of(photo), title_of(photo), (key_of(photo),)
+    faces = chosen_faces(photo)
+    found = session().found.get(keys[0], ())
+    if 1 < len(faces) == min(len(found), MOST_FACES):
+        return [_task(title, path, wishes.options(None, all_faces=True), wishes, keys)]
+    return [_task(title, path, wishes.options(face), wishes, keys) for face in faces]
+
+
+def _task(title: str, path: Path, options: Options, wishes: Wishes, keys: tuple[str, ...]) -> Task:
+    return Task(title, Request(path, options), partial(_add_faces, title, wishes.texture), keys)
+
+
+def _add_faces(name: str, texture: str, done: Done | FoundFaces) -> None:
+    """All faces of a photo, in one undo step."""
+    assert isinstance(done, Done)
+    add_faces(bpy.context, [(name, Reconstruction.load(face.result)) for face in done.faces], texture)
+    bpy.ops.ed.undo_push(message="Reconstruct Face")
+
+
+def _keep_found(key: str, answer: Done | FoundFaces) -> None:
+    assert isinstance(answer, FoundFaces)
+    session().found[key] = answer.faces
+    for number, face in enumerate(answer.faces):
+        thumbnails.keep(f"{key}#{number}", face.picture)

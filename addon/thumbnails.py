@@ -1,0 +1,42 @@
+"""Small pictures that panels show: kept in memory, and taken away when the add-on is disabled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import bpy.utils.previews
+
+_previews: list[Any] = []
+"""At most one collection; made at the first picture."""
+
+
+def keep(key: str, picture: Path) -> None:
+    """Show `picture` under `key` from now on; the file may go."""
+    # In background nobody looks, and Blender's reader of previews would hold up its exit.
+    if bpy.app.background:
+        return
+    if not _previews:
+        _previews.append(bpy.utils.previews.new())
+    previews = _previews[0]
+    if key in previews:
+        del previews[key]
+    # Read now, not when it is first drawn.
+    _ = previews.load(key, str(picture), "IMAGE").image_size[:]
+
+
+def icon_of(key: str) -> int:
+    """The icon of the picture kept under `key`; 0, no icon, where there is none."""
+    return _previews[0][key].icon_id if _previews and key in _previews[0] else 0
+
+
+def add_to_blender() -> Callable[[], None]:
+    """Nothing yet; returns what takes the pictures away."""
+
+    def remove() -> None:
+        while _previews:
+            bpy.utils.previews.remove(_previews.pop())
+
+    return remove
