@@ -1,5 +1,6 @@
 # make face PHOTO=portrait.jpg    one photo → portrait.blend and portrait_preview.png
 # make test                       the tests
+# make test-blender               the tests in Blender 4.2, 4.5 and 5.0
 # make extension                  dist/semblance-VERSION.zip, to install in Blender
 # All make .venv on first use. Choose the torch wheel with TORCH_INDEX, for example
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (small) or …/whl/cu130 (NVIDIA).
@@ -28,6 +29,11 @@ test: .venv/ready-dev
 test-slow: .venv/ready-dev
 	@$(BIN)/python -m pytest -m slow
 
+# 4.5 LTS is in .venv; the others get an environment each.
+test-blender: .venv/ready-dev .venv-bpy4.2.23/ready .venv-bpy5.0.1/ready
+	@SEMBLANCE_BPY42=$(CURDIR)/.venv-bpy4.2.23/bin/python SEMBLANCE_BPY50=$(CURDIR)/.venv-bpy5.0.1/bin/python \
+		$(BIN)/python -m pytest -m blender
+
 extension: .venv/ready
 	@$(BIN)/python tools/build_extension.py
 
@@ -38,7 +44,7 @@ gallery: .venv/ready-dev
 	@$(BIN)/python benchmarks/gallery.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-bpy*
 
 .venv/ready: requirements.txt requirements-blender.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -50,6 +56,12 @@ clean:
 	@$(PIP) install $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
 		&& $(PIP) install --no-deps -r requirements.txt -r requirements-blender.txt -e . \
 		|| $(call stop,The packages could not be installed (see above): check the network and run the command again.)
+	@touch $@
+
+.venv-bpy%/ready: .venv/ready
+	@echo "Setting up $(@D) (once) ..." >&2
+	@"$(PYTHON)" -m venv $(@D) && $(@D)/bin/python -m pip --disable-pip-version-check --quiet install bpy==$* "numpy<2" \
+		|| $(call stop,Blender $* could not be installed (see above): check the network and run the command again.)
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.txt

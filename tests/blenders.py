@@ -14,7 +14,10 @@ CHECKS = Path(__file__).parent / "scene_checks"
 _OTHERS = {"4.2": "SEMBLANCE_BPY42", "5.0": "SEMBLANCE_BPY50"}
 """Version → the variable that names a Python with that bpy."""
 
-BLENDERS = ["this", *(pytest.param(version, marks=pytest.mark.slow) for version in _OTHERS)]
+BLENDERS = [
+    pytest.param("this", marks=pytest.mark.blender),
+    *(pytest.param(version, marks=(pytest.mark.slow, pytest.mark.blender)) for version in _OTHERS),
+]
 """Parameters of a fixture that calls `interpreter`."""
 
 

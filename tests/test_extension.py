@@ -1,10 +1,14 @@
-"""The repository as a Blender extension: built, installed, enabled, used and disabled."""
+"""The extension as Blender installs it: its zip, its life in each Blender, its preferences."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +18,36 @@ from semblance.tests.synthetic import synthetic_reconstruction
 REPOSITORY = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built and validated by Blender's own tool, which fails the build where it finds fault."""
+    tool = REPOSITORY / "tools" / "build_extension.py"
+    out = tmp_path_factory.mktemp("dist")
+    printed = subprocess.run(
+        [sys.executable, tool, "--out", out], check=True, capture_output=True, text=True, encoding="utf-8"
+    )
+    return Path(printed.stdout.strip())
+
+
+def test_the_zip_holds_what_runs_and_nothing_else(archive: Path) -> None:
+    roots = ("__init__.py", "__main__.py", "cli.py", "blender_manifest.toml", "requirements.txt", "LICENSE")
+    expected = set(roots) | {
+        path.relative_to(REPOSITORY).as_posix()
+        for room in ("addon", "core_models", "train")
+        for path in (REPOSITORY / room).rglob("*")
+        if path.suffix == ".py" or path.parent.name == "weights"
+    }
+    with zipfile.ZipFile(archive) as packed:
+        assert {name for name in packed.namelist() if not name.endswith("/")} == expected
+    assert archive.stat().st_size < 5e6
+
+
 @pytest.mark.parametrize("version", BLENDERS)
-def test_the_extension_lives_in_blender(tmp_path: Path, version: str) -> None:
+def test_the_extension_lives_in_blender(archive: Path, tmp_path: Path, version: str) -> None:
     result = tmp_path / "face.npz"
     synthetic_reconstruction(n=12, texture_size=16, photo_size=(16, 20)).save(result)
     script = CHECKS / "enable_extension.py"
-    printed = run_python(script, REPOSITORY, tmp_path, result, python=interpreter(version))
-    facts = json.loads(printed.splitlines()[-1])
+    facts = last_json(run_python(script, archive, tmp_path, result, python=interpreter(version)))
     assert facts.pop("blend") > 100_000
     assert facts == {
         "enabled": True,
@@ -30,8 +57,37 @@ def test_the_extension_lives_in_blender(tmp_path: Path, version: str) -> None:
         "enabled_after_writing": True,
         "disabled": True,
     }
-    packed = zipfile.ZipFile(tmp_path / "semblance.zip").namelist()
-    assert {"__init__.py", "addon/scene/build.py", "core_models/worker.py", "cli.py"} <= set(packed)
-    assert not [
-        name for name in packed if name.startswith((".", "tests/", "benchmarks/")) or "__pycache__" in name
-    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the fake Python is a script with a first line")
+@pytest.mark.parametrize("version", BLENDERS)
+def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) -> None:
+    fake = tmp_path / "python3.11"
+    source = (Path(__file__).parent / "fake_python.py").read_text(encoding="utf-8")
+    fake.write_text(source.replace("#!PYTHON", f"#!{sys.executable}", 1), encoding="utf-8")
+    fake.chmod(0o755)
+    script = CHECKS / "backend_preferences.py"
+    printed = run_python(script, archive, tmp_path, fake, sys.executable, python=interpreter(version))
+    facts = last_json(printed)
+    assert "Allow Online Access" in facts.pop("offline")
+    assert "Check the network" in facts.pop("no network")
+    assert facts.pop("status").startswith("The packages could not be downloaded.")
+    assert facts.pop("versions").startswith("Ready · Python 3.11")
+    assert "nowhere" in facts.pop("no such")
+    assert facts == {
+        "outside the extension": True,
+        "nothing to remove": False,
+        "half made": True,
+        "made": [["FINISHED"], True],
+        "chosen by itself": True,
+        "removed": [["FINISHED"], True],
+        "checked": ["FINISHED"],
+        "forgotten": "Not asked yet.",
+        "goes on": True,
+        "ended": True,
+        "timer left": False,
+    }
+
+
+def last_json(printed: str) -> dict[str, Any]:
+    return json.loads(printed.splitlines()[-1])

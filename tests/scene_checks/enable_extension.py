@@ -1,15 +1,14 @@
-"""Build, install, enable and disable the extension: `python enable_extension.py REPOSITORY FOLDER RESULT.npz`.
+"""Install, enable and disable the extension: `python enable_extension.py ZIP FOLDER RESULT.npz`.
 
 Runs in any Blender, without Semblance's own environment; prints one JSON object, last.
 """
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-repository, folder, result = sys.argv[1:]
+archive, folder, result = sys.argv[1:]
 os.environ["BLENDER_USER_RESOURCES"] = folder
 import bpy  # noqa: E402, I001 (it makes addon_utils importable)
 import addon_utils  # noqa: E402
@@ -18,13 +17,6 @@ MODULE = "bl_ext.user_default.semblance"
 
 
 def main():
-    archive = os.path.join(folder, "semblance.zip")
-    tool = Path(addon_utils.paths()[0]).parent / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
-    for command in (
-        ["validate", repository],
-        ["build", "--source-dir", repository, "--output-filepath", archive],
-    ):
-        subprocess.run([sys.executable, str(tool), *command], check=True, stdout=subprocess.DEVNULL)
     addon_utils.enable("bl_pkg")
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     facts = {"enabled": is_enabled(), "settings": hasattr(bpy.types.Scene, "semblance")}
