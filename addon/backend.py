@@ -125,6 +125,7 @@ class Job:
         self._log = Path()
         self._keep_log = False
         self._starting = False
+        self._useless = False
         self._request: AnyRequest | None = None
         self._number = 0
         self._sent_again = False
@@ -218,12 +219,12 @@ class Job:
         return self._worker.folder / str(self._number)
 
     def _have_worker(self) -> WorkerProcess:
-        if self._worker is not None and self._worker.exit_code is None:
+        if self._worker is not None and self._worker.exit_code is None and not self._useless:
             return self._worker
         self.close()
         self._check_breakdowns()
         self._worker = WorkerProcess(self._command, self._grace)
-        self._log, self._keep_log, self._starting = self._worker.log, False, True
+        self._log, self._keep_log, self._starting, self._useless = self._worker.log, False, True, False
         self._listen()
         return self._worker
 
@@ -231,6 +232,10 @@ class Job:
         worker = self._have_worker()
         shutil.rmtree(self._out, ignore_errors=True)
         self._number += 1
+        if not worker.folder.is_dir():
+            # It was idle for long and is about to leave, its folder first.
+            self.close()
+            worker = self._have_worker()
         with writing_temporary_files():
             self._out.mkdir()
             (self._out / _REQUEST_FILE).write_text(request_text(request), encoding="utf-8")
@@ -264,7 +269,9 @@ class Job:
         self._finish()
         if not isinstance(event, Failed):
             self._breakdowns = []
-        elif event.code == "internal":
+            return [event]
+        self._useless = number is None
+        if event.code == "internal":
             self._keep_log = True
             event = replace(event, hint=f"{event.hint} The details are in '{self._log}'.".strip())
         return [event]

@@ -274,7 +274,8 @@ def fit_of(reconstruction: Reconstruction) -> dict[str, Any]:
 
 def _not_ours(path: str | os.PathLike[str]) -> ReconstructionFileError:
     return ReconstructionFileError(
-        f"'{path}' is not a Semblance result, or it is damaged.", "Choose a .npz that Semblance wrote."
+        f"'{path}' is not a Semblance result, or it is damaged.",
+        "Choose a .npz that Semblance wrote, or compute the face again.",
     )
 
 

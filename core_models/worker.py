@@ -45,7 +45,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .answers import Answer, answer, parse_line
+from .answers import Answer, Asked, answer, parse_line
 from .engine import Engine, load_engine
 from .reconstruction import DiskFullError, SemblanceError, is_disk_full
 
@@ -95,6 +95,8 @@ def run(
     def read() -> None:
         for line in sys.stdin:
             lines.put(line)
+        while not lines.empty():
+            worker.expect(lines.get())
         worker.clean()
         os._exit(0)
 
@@ -150,6 +152,12 @@ class Worker:
                 self._serve(line)
         return 0
 
+    def expect(self, line: str) -> Asked:
+        """Know a request's folder, so that `clean` deletes it. Raises BadRequestError."""
+        asked = parse_line(line)
+        self._outs.append(asked.out)
+        return asked
+
     def clean(self) -> None:
         """Delete what was made of photos inside the folder; without a bug to look for, the log and the folder too."""
         for out in self._outs:
@@ -169,9 +177,8 @@ class Worker:
     def _serve(self, line: str) -> None:
         number = None
         try:
-            asked = parse_line(line)
+            asked = self.expect(line)
             number = asked.id
-            self._outs.append(asked.out)
 
             def tell(stage: str, fraction: float) -> None:
                 self._events.add("progress", request=number, stage=stage, fraction=round(float(fraction), 4))

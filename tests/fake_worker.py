@@ -1,17 +1,20 @@
 """A worker whose engine does what the photo's name says: `python -m semblance.tests.fake_worker FOLDER`.
 
-ok, two (faces), fail, internal, slow (obeys cancel), deaf (does not), stubborn (nor terminate), crash, garbage.
-Options of the real worker are understood; of the devices, "toaster" has no memory.
+A photo: ok, two (faces), fail, internal, slow (obeys cancel), deaf (does not), stubborn (nor terminate), crash,
+garbage, truncated (a result cut short), full (fills its disk but for a little), brimful (all of it), gone (leaves as
+if idle, once; `gone always` every time). A device: toaster has no memory, future speaks another protocol, asleep never
+starts. The real worker's options are understood.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +23,41 @@ import numpy as np
 from semblance.core_models.engine import Engine, Progress
 from semblance.core_models.faces.found import FoundFace
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError, fit_of
-from semblance.core_models.worker import EVENTS_FILE, run
+from semblance.core_models.worker import EVENTS_FILE, PROTOCOL, run
 from semblance.tests.synthetic import synthetic_reconstruction
 
 VERSIONS = dict.fromkeys(("python", "torch", "mediapipe", "opencv", "semblance", "models"), "0")
+FILLING = "filling"
+"""The file that fills the disk, beside the worker's folder."""
 
 
 class NoFaceError(SemblanceError):
     code = "no_face"
 
 
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+class CutShort(Reconstruction):
+    def save(self, path: str | os.PathLike[str]) -> None:
+        super().save(path)
+        os.truncate(path, os.path.getsize(path) // 2)
+
+
 def find(photo: str, progress: Progress) -> Sequence[FoundFace]:
     behave(photo, progress)
-    left = FoundFace(
-        (0.1, 0.2, 0.3, 0.6), "middle left, 40 pixels tall", np.full((128, 128, 3), 90, np.uint8)
-    )
-    right = FoundFace(
-        (0.6, 0.2, 0.7, 0.4), "middle right, 20 pixels tall", np.full((128, 128, 3), 60, np.uint8)
-    )
-    return [left, right]
+    left, right = np.full((128, 128, 3), 90, np.uint8), np.full((128, 128, 3), 60, np.uint8)
+    return [
+        FoundFace((0.1, 0.2, 0.3, 0.6), "middle left, 40 pixels tall", left),
+        FoundFace((0.6, 0.2, 0.7, 0.4), "middle right, 20 pixels tall", right),
+    ]
 
 
 def reconstruct(photo: str, options: Mapping[str, Any], progress: Progress) -> Sequence[Reconstruction]:
     behave(photo, progress)
+    if kind_of(photo) == "truncated":
+        return [CutShort(**vars(head()))]
     return [head()] * (2 if kind_of(photo) == "two" and options["all_faces"] else 1)
 
 
@@ -63,29 +78,97 @@ def kind_of(photo: str) -> str:
 
 
 def behave(photo: str, progress: Progress) -> None:
-    kind = kind_of(photo)
     progress("faces", 0.25)
+    kind = kind_of(photo)
     if kind == "fail":
         raise NoFaceError("There is no face in the photo.", "Choose another one.")
     if kind == "internal":
         raise ValueError("a bug")
-    if kind == "crash":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "garbage":
-        with open(folder / EVENTS_FILE, "a") as file:
-            file.write("Segmentation fault\n")
-        time.sleep(60)
-    if kind == "stubborn":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for _ in range(1200 if kind in ("slow", "deaf", "stubborn") else 0):
+    if kind in _KINDS:
+        _KINDS[kind](photo, progress)
+
+
+def slow(photo: str, progress: Progress) -> None:
+    for _ in range(1200):
         time.sleep(0.05)
-        if kind == "slow":
-            progress("texture", 0.5)
+        progress("texture", 0.5)
+
+
+def deaf(photo: str, progress: Progress) -> None:
+    time.sleep(60)
+
+
+def stubborn(photo: str, progress: Progress) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    progress("stubborn", 0.5)
+    time.sleep(60)
+
+
+def crash(photo: str, progress: Progress) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def garbage(photo: str, progress: Progress) -> None:
+    line = {
+        "garbage text": b"Segmentation fault",
+        "garbage bytes": b"\xff\xfe\x00\x80" * 100,
+        "garbage list": b"[1, 2]",
+        "garbage nothing": b"null",
+        "garbage event": b'{"event": "dance", "request": 1}',
+        "garbage values": b'{"event": "done", "request": 1, "results": [{"result": null}], "seconds": 1, "notes": []}',
+    }[Path(photo).stem]
+    with open(chosen.folder / EVENTS_FILE, "ab") as file:
+        file.write(line + b"\n")
+    time.sleep(60)
+
+
+def full(photo: str, progress: Progress) -> None:
+    fill_disk()
+    os.truncate(chosen.folder.parent / FILLING, os.path.getsize(chosen.folder.parent / FILLING) - 8192)
+
+
+def brimful(photo: str, progress: Progress) -> None:
+    fill_disk()
+    for _ in range(1000):  # until the event file's last block is full as well
+        progress("texture", 0.5)
+
+
+def fill_disk() -> None:
+    try:
+        with open(chosen.folder.parent / FILLING, "ab", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    except OSError:
+        pass
+
+
+def gone(photo: str, progress: Progress) -> None:
+    marker = chosen.folder.parent / "gone once"
+    if "always" in photo or not marker.exists():
+        marker.touch()
+        os._exit(0)
+
+
+_KINDS: dict[str, Callable[[str, Progress], None]] = {
+    kind.__name__: kind for kind in (slow, deaf, stubborn, crash, garbage, full, brimful, gone)
+}
 
 
 def make_engine(device: str) -> Engine:
     print("hello, log", flush=True)
+    if device == "asleep":
+        time.sleep(60)
+    if device == "future":
+        hello = {"event": "hello", "protocol": PROTOCOL + 1, "mood": "good"}
+        (chosen.folder / EVENTS_FILE).write_text(json.dumps(hello) + "\n")
+        time.sleep(60)
+    if device == "toaster":
+        return Engine(device, VERSIONS, no_memory, no_memory, no_memory, no_memory, lambda: None)
     return Engine("cpu", VERSIONS, find, reconstruct, rebake, lambda result: result.photo_srgb, lambda: None)
+
+
+def no_memory(*arguments: Any) -> Any:
+    raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 if __name__ == "__main__":
@@ -94,5 +177,4 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto")
     parser.add_argument("--idle-seconds", type=float, default=60)
     chosen = parser.parse_args()
-    folder = chosen.folder
-    sys.exit(run(folder, make_engine, chosen.device, chosen.idle_seconds))
+    sys.exit(run(chosen.folder, make_engine, chosen.device, chosen.idle_seconds))

@@ -1,35 +1,32 @@
-"""Job against real processes that behave and misbehave."""
+"""Job against a worker that behaves; what may go wrong stands in `test_faults`."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from semblance.addon.backend import BackendMissingError, Job, worker_command
+from semblance.addon.backend import Job, worker_command
 from semblance.addon.messages import (
     Done,
-    Event,
-    Failed,
+    FindFaces,
+    FoundFaces,
     Hello,
     Options,
     Progress,
     ProtocolError,
+    Rebake,
     Request,
     parse_event,
 )
-from semblance.core_models.reconstruction import Reconstruction
+from semblance.core_models.reconstruction import Reconstruction, fit_of
 from semblance.core_models.worker import PROTOCOL
-from semblance.tests.fake_worker import VERSIONS
+from semblance.tests.fake_worker import VERSIONS, head
+from semblance.tests.jobs import FAKE, computes, failure, finish, until, wait_for_stage
 
-FAKE = [sys.executable, "-m", "semblance.tests.fake_worker"]
 HELLO = Hello("cpu", VERSIONS)
-PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -39,46 +36,54 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
         yield job
 
 
-def finish(job: Job, seconds: float = PATIENCE) -> list[Event]:
-    """Poll until the request ends."""
-    events: list[Event] = []
-    deadline = time.monotonic() + seconds
-    while job.busy:
-        assert time.monotonic() < deadline, "the request never ends"
-        events += job.poll()
-        time.sleep(0.01)
-    return events
-
-
-def wait_for_stage(job: Job, stage: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not any(isinstance(event, Progress) and event.stage == stage for event in job.poll()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def failure(events: list[Event]) -> Failed:
-    assert isinstance(events[-1], Failed)
-    assert not any(isinstance(event, (Done, Failed)) for event in events[:-1])
-    return events[-1]
-
-
 def test_a_photo_becomes_a_result(job: Job) -> None:
     job.request(Request(Path("ok ü 顔.jpg"), preview=True))
     hello, *progress, done = finish(job)
     assert hello == HELLO
     assert all(isinstance(event, Progress) for event in progress)
-    assert isinstance(done, Done)
+    assert isinstance(done, Done) and done.notes == ()
     assert Reconstruction.load(done.faces[0].result).model_id == "synthetic"
     assert done.faces[0].preview is not None and done.faces[0].preview.stat().st_size > 0
     assert "hello, log" in job.log.read_text()
+
+
+def test_faces_are_found(job: Job) -> None:
+    job.request(FindFaces(Path("two.jpg")))
+    *_, found = finish(job)
+    assert isinstance(found, FoundFaces)
+    assert [face.box for face in found.faces] == [(0.1, 0.2, 0.3, 0.6), (0.6, 0.2, 0.7, 0.4)]
+    assert found.faces[0].place.startswith("middle left")
+    assert all(face.picture.read_bytes().startswith(b"\x89PNG") for face in found.faces)
+
+
+def test_a_texture_is_made_again(job: Job) -> None:
+    job.request(Rebake(Path("ok.jpg"), fit_of(head()), Options(2048)))
+    *_, done = finish(job)
+    assert isinstance(done, Done) and len(done.faces) == 1
+
+
+def test_start_tells_the_status_and_the_next_request_uses_it(job: Job) -> None:
+    job.start()
+    assert job.starting and not job.busy
+    job.start()
+    assert finish(job) == [HELLO]
+    job.request(Request(Path("ok.jpg")))
+    assert HELLO not in finish(job)
+
+
+def test_a_request_may_come_while_the_worker_starts(job: Job) -> None:
+    job.start()
+    job.request(Request(Path("ok.jpg")))
+    events = finish(job)
+    assert events.count(HELLO) == 1 and isinstance(events[-1], Done)
 
 
 def test_the_worker_stays_warm(job: Job) -> None:
     job.request(Request(Path("ok 1.jpg")))
     first = finish(job)
     job.request(Request(Path("fail.jpg")))
-    assert failure(finish(job)) == Failed("no_face", "There is no face in the photo.", "Choose another one.")
+    failed = failure(finish(job))
+    assert (failed.code, failed.hint) == ("no_face", "Choose another one.")
     job.request(Request(Path("two.jpg"), Options(all_faces=True)))
     last = finish(job)
     assert isinstance(last[-1], Done) and len(last[-1].faces) == 2
@@ -91,8 +96,9 @@ def test_one_request_at_a_time(job: Job) -> None:
         job.request(Request(Path("ok.jpg")))
 
 
-def test_cancel_is_obeyed_and_the_worker_lives(job: Job) -> None:
-    job.request(Request(Path("slow.jpg")))
+@pytest.mark.parametrize("request_", [Request(Path("slow.jpg")), FindFaces(Path("slow.jpg"))])
+def test_cancel_is_obeyed_and_the_worker_lives(job: Job, request_: Request | FindFaces) -> None:
+    job.request(request_)
     wait_for_stage(job, "texture")
     job.cancel()
     assert failure(finish(job)).code == "cancelled"
@@ -101,30 +107,42 @@ def test_cancel_is_obeyed_and_the_worker_lives(job: Job) -> None:
     assert isinstance(events[-1], Done) and HELLO not in events
 
 
+def test_cancel_without_a_request_is_nothing(job: Job) -> None:
+    job.cancel()
+    job.start()
+    job.cancel()
+    assert finish(job) == [HELLO]
+    assert computes(job)
+    job.cancel()
+    assert computes(job)
+
+
 @pytest.mark.parametrize("photo", ["deaf.jpg", "stubborn.jpg"])
 def test_a_worker_that_does_not_obey_is_ended(job: Job, photo: str) -> None:
     job.request(Request(Path(photo)))
-    wait_for_stage(job, "faces")
-    time.sleep(0.1)  # let "stubborn" make itself deaf to SIGTERM
+    wait_for_stage(job, "stubborn" if photo == "stubborn.jpg" else "faces")
     job.cancel()
     assert failure(finish(job, seconds=10)).code == "cancelled"
-    job.request(Request(Path("ok.jpg")))
-    assert isinstance(finish(job)[-1], Done)
+    assert computes(job)
 
 
-@pytest.mark.parametrize(
-    ("photo", "code"), [("crash.jpg", "backend"), ("garbage.jpg", "backend"), ("internal.jpg", "internal")]
-)
-def test_a_breakdown_says_where_the_log_is(job: Job, photo: str, code: str) -> None:
-    job.request(Request(Path(photo)))
-    failed = failure(finish(job))
-    log = job.log
-    assert failed.code == code and str(log) in failed.hint
-    job.close()
-    assert "hello, log" in log.read_text()
-    assert [path.name for path in log.parent.iterdir()] == [log.name], "something made from the photo is left"
-    job.request(Request(Path("ok.jpg")))
+def test_an_idle_worker_leaves_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Job([*FAKE, "--idle-seconds", "0.2"]) as job:
+        for _ in range(4):
+            job.request(Request(Path("ok.jpg")))
+            events = finish(job)
+            assert HELLO in events and isinstance(events[-1], Done)
+            until(lambda: not list(tmp_path.iterdir()))
+            assert job.poll() == [] and not job.busy
+
+
+def test_a_request_that_meets_a_leaving_worker_is_sent_to_the_next(job: Job) -> None:
+    job.request(Request(Path("gone.jpg")))
     assert isinstance(finish(job)[-1], Done)
+    job.request(Request(Path("gone always.jpg")))
+    assert failure(finish(job)).code == "backend"
+    assert computes(job)
 
 
 def test_close_leaves_nothing(job: Job, tmp_path: Path) -> None:
@@ -135,37 +153,19 @@ def test_close_leaves_nothing(job: Job, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_close_ends_a_busy_worker(job: Job, tmp_path: Path) -> None:
-    job.request(Request(Path("stubborn.jpg")))
-    wait_for_stage(job, "faces")
-    job.close()
-    assert not job.busy and job.poll() == []
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(os.name == "nt", reason="asks for a process by number")
-def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
-    parent = (
-        "import os, sys, time; from pathlib import Path\n"
-        "from semblance.addon.backend import Job; from semblance.addon.messages import Request\n"
-        f"job = Job({FAKE!r}); job.request(Request(Path('ok.jpg')))\n"
-        "while job.busy: job.poll(); time.sleep(0.01)\n"
-        "print(job._worker._process.pid, flush=True); os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", parent],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
-    worker = int(done.stdout)
-    deadline = time.monotonic() + 10
-    while (
-        Path(f"/proc/{worker}").exists() and "\nState:\tZ" not in Path(f"/proc/{worker}/status").read_text()
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert not list(tmp_path.iterdir()), "something made from the photo is left"
+def test_two_jobs_do_not_meet(job: Job) -> None:
+    with Job(FAKE, grace_seconds=0.5) as other:
+        for each in (job, other):
+            each.request(Request(Path("slow.jpg")))
+        for each in (job, other):
+            wait_for_stage(each, "texture")
+        other.cancel()
+        assert failure(finish(other)).code == "cancelled"
+        assert computes(other) and job.busy
+        other.close()
+        start = time.monotonic()
+        wait_for_stage(job, "texture")
+        assert time.monotonic() - start < 5
 
 
 def test_the_real_worker_starts_under_any_folder_name(tmp_path: Path) -> None:
@@ -178,15 +178,6 @@ def test_the_real_worker_starts_under_any_folder_name(tmp_path: Path) -> None:
     with Job(command) as job:
         job.request(Request(Path("ok.jpg")))
         assert failure(finish(job)).code == "device"
-
-
-def test_an_interpreter_that_is_not_there() -> None:
-    with (
-        Job(worker_command(python="/no/such/python")) as job,
-        pytest.raises(BackendMissingError, match="such"),
-    ):
-        job.request(Request(Path("ok.jpg")))
-    assert not job.busy
 
 
 def test_both_sides_speak_the_same_protocol() -> None:
