@@ -24,6 +24,8 @@ class Installation:
         """Why the last set-up or check failed."""
         self.log: Path | None = None
         """What the last set-up or check printed, if it failed."""
+        self.python = ""
+        """The interpreter that was last asked."""
         self._check: Job | None = None
 
     @property
@@ -63,6 +65,7 @@ class Installation:
         """
         job = Job(worker_command(python, device))
         self.forget()
+        self.python = python
         job.start()
         self._check = job
 
@@ -96,6 +99,7 @@ class Installation:
     def forget(self) -> None:
         """Know nothing again, because the interpreter is another one now."""
         self.hello = self.error = self.log = None
+        self.python = ""
 
 
 _SHOWN = {"python": "Python", "torch": "PyTorch", "mediapipe": "MediaPipe", "models": "model"}

@@ -110,6 +110,8 @@ def _draw_status(layout: bpy.types.UILayout, state: Any) -> None:
     for line in _wrapped(f"Backend: {state.status}"):
         column.label(text=line, icon=icon)
         icon = "BLANK1"
+    if state.python:
+        column.label(text=state.python, icon="BLANK1")
     row = layout.row(align=True)
     row.operator("semblance.backend_check", icon="FILE_REFRESH")
     row.operator("semblance.copy_report", icon="COPYDOWN")

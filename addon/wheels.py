@@ -46,7 +46,7 @@ class TorchBuild:
     """A build of torch: its name, words for people, and where pip finds it.
 
     `local` is the part of the version after +, empty for the build on PyPI itself. Sizes are gigabytes, of what is
-    downloaded and of what it occupies, together with the other packages of the backend; measured for the CPU's,
+    downloaded and of what it occupies, together with the other packages of the backend; measured for Linux' CPU build,
     estimates for the others.
     """
 
@@ -66,7 +66,7 @@ class TorchBuild:
         return ("--extra-index-url", _INDEX + self.local) if self.local else ()
 
 
-_CPU_LINUX = TorchBuild("cpu", "CPU", "cpu", 0.45, 1.8)
+_CPU_LINUX = TorchBuild("cpu", "CPU", "cpu", 0.4, 1.6)
 _CPU_WINDOWS = TorchBuild("cpu", "CPU", "", 0.4, 1.6)
 _APPLE = TorchBuild("apple", "Apple silicon", "", 0.4, 1.5)
 _CUDA_12 = TorchBuild("cu126", "NVIDIA, CUDA 12.6", "cu126", 3.2, 7.5)

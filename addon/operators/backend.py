@@ -18,7 +18,7 @@ from ..installation import installation
 from ..interpreter import base_python
 from ..preferences import REQUIREMENTS, chosen_backend, environment_folder
 from ..report import report_text
-from ..session import session
+from ..session import end_session, session
 from ..wheels import TorchBuild, this_machine, torch_builds
 
 _POLL_SECONDS = 0.2
@@ -54,7 +54,7 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
         if environment_folder() is None:
             cls.poll_message_set("Only where Semblance is installed as an extension")
             return False
-        return not installation().busy
+        return _is_idle(cls)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask."""
@@ -78,6 +78,7 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Begin; in background mode, to the end."""
+        end_session()
         return _begin(self, lambda: installation().set_up(self._plan()))
 
     def _chosen(self) -> TorchBuild:
@@ -120,9 +121,9 @@ class SEMBLANCE_OT_backend_remove(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Where there is one that nobody works on."""
+        """Where there is one, and nothing is computed with it."""
         folder = environment_folder()
-        return not installation().busy and folder is not None and folder.exists()
+        return folder is not None and folder.exists() and _is_idle(cls)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask."""
@@ -133,6 +134,7 @@ class SEMBLANCE_OT_backend_remove(bpy.types.Operator):
         folder = environment_folder()
         assert folder is not None
         installation().forget()
+        end_session()
         return {"CANCELLED"} if _reported(self, lambda: remove_environment(folder)) else {"FINISHED"}
 
 
@@ -145,7 +147,7 @@ class SEMBLANCE_OT_backend_check(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """One thing at a time."""
-        return not installation().busy
+        return _is_idle(cls)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Begin; in background mode, to the end."""
@@ -182,6 +184,13 @@ def stop() -> None:
     installation().cancel()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
+
+
+def _is_idle(operator: type[bpy.types.Operator]) -> bool:
+    if session().busy:
+        operator.poll_message_set("A face is being computed")
+        return False
+    return not installation().busy
 
 
 def _reported(operator: bpy.types.Operator, action: Callable[[], object]) -> SemblanceError | None:
