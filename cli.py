@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, backend: FindPython | None = No
         if namespace.run is _run_face:
             return _run_face(namespace, backend)
         if backend is not None:
-            from .addon.backend import run_command_line
+            from .addon.launch import run_command_line
 
             return run_command_line(backend(), arguments)
         return namespace.run(namespace)
@@ -150,7 +150,7 @@ def _from_one(text: str) -> int:
 
 def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
     from .addon import face
-    from .addon.backend import worker_command
+    from .addon.launch import worker_command
 
     if not namespace.photos and not namespace.demo:
         print(

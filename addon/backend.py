@@ -13,12 +13,8 @@ Nothing here blocks but `close`; a modal operator polls from a timer, a script i
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
-import math
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..core_models.reconstruction import CancelledError, DiskFullError, SemblanceError
+from .breakdowns import Breakdowns
 from .messages import (
     AnyRequest,
     Event,
@@ -37,7 +34,7 @@ from .messages import (
     parse_event,
     request_text,
 )
-from .process import BackendMissingError, WorkerProcess, writing_temporary_files
+from .process import WorkerProcess, writing_temporary_files
 
 _REQUEST_FILE = "request.json"
 _CANCEL_FILE = "cancel"
@@ -45,10 +42,8 @@ _DISK_FULL_EXIT = 74
 """The exit code of a worker whose disk has no room for the sentence that it is full; sysexits.h, EX_IOERR."""
 _SYSTEM_KILLED = (-9, 137)
 """Exit codes of a process that SIGKILL ended, seen directly and through a shell."""
-_MAX_BREAKDOWNS, _BREAKDOWN_SECONDS = 3, 300.0
 _MAX_POLL_GAP = 1.0
 """Seconds; what counts at most as silence between two polls: Blender, or the whole machine, may have slept."""
-_BOOTSTRAP = Path(__file__).resolve().parents[1] / "core_models" / "bootstrap.py"
 
 
 class BackendError(SemblanceError):
@@ -61,48 +56,6 @@ class HungError(SemblanceError):
     """The worker said nothing for too long."""
 
     code = "hung"
-
-
-class TooManyBreakdownsError(SemblanceError):
-    """The worker breaks down again and again."""
-
-    code = "too_many_restarts"
-
-
-def worker_command(python: str | None = None, device: str = "auto") -> list[str]:
-    """The command line of a worker, without its folder.
-
-    Args:
-        python: an interpreter that has torch; this process's own by default.
-        device: auto, cpu, cuda or mps.
-
-    Raises:
-        BackendMissingError: none was named and this process's own has no torch.
-    """
-    if python is None and importlib.util.find_spec("torch") is None:
-        raise BackendMissingError(
-            f"'{sys.executable}' has no PyTorch, which computes the face.",
-            "Install Semblance's requirements into it, or run Semblance from its checkout (make face).",
-        )
-    return [python or sys.executable, str(_BOOTSTRAP), "semblance.core_models.worker", "--device", device]
-
-
-def run_command_line(python: str, arguments: Sequence[str]) -> int:
-    """Run a command of the command line in the interpreter that computes, on this process's own streams.
-
-    Returns:
-        Its exit code.
-
-    Raises:
-        BackendMissingError: the interpreter cannot be started.
-    """
-    try:
-        return subprocess.run([python, str(_BOOTSTRAP), "semblance", *arguments]).returncode
-    except OSError as error:
-        raise BackendMissingError(
-            f"The backend's Python '{python}' cannot be started ({error.strerror or error}).",
-            "Choose another interpreter in the preferences of Semblance, or set up the backend there.",
-        ) from error
 
 
 class Job:
@@ -132,7 +85,7 @@ class Job:
         self._verdict: Failed | None = None
         self._silence = 0.0
         self._last_poll = 0.0
-        self._breakdowns: list[float] = []
+        self._breakdowns = Breakdowns()
 
     def __enter__(self) -> Job:
         return self
@@ -222,7 +175,7 @@ class Job:
         if self._worker is not None and self._worker.exit_code is None and not self._useless:
             return self._worker
         self.close()
-        self._check_breakdowns()
+        self._breakdowns.check(self._log)
         self._worker = WorkerProcess(self._command, self._grace)
         self._log, self._keep_log, self._starting, self._useless = self._worker.log, False, True, False
         self._listen()
@@ -244,16 +197,6 @@ class Job:
         # The line is short: a pipe whose other end does not read yet would make Blender wait.
         worker.send(json.dumps({"id": self._number, "out": str(self._out)}))
 
-    def _check_breakdowns(self) -> None:
-        now = time.monotonic()
-        self._breakdowns = [when for when in self._breakdowns if now - when < _BREAKDOWN_SECONDS]
-        if len(self._breakdowns) >= _MAX_BREAKDOWNS:
-            minutes = math.ceil((_BREAKDOWN_SECONDS - now + self._breakdowns[0]) / 60)
-            raise TooManyBreakdownsError(
-                f"The backend broke down {len(self._breakdowns)} times in a row, so it is not started again for now.",
-                f"The details are in '{self._log}'. Try again in {minutes} minutes, or restart Blender.",
-            )
-
     def _understand(self, line: bytes) -> list[Event]:
         number, event = parse_event(line)
         if isinstance(event, Hello):
@@ -268,7 +211,7 @@ class Job:
             return [event]
         self._finish()
         if not isinstance(event, Failed):
-            self._breakdowns = []
+            self._breakdowns.forget()
             return [event]
         self._useless = number is None
         if event.code == "internal":
@@ -299,7 +242,7 @@ class Job:
 
     def _broken(self, code: str, message: str, advice: str = "Try again") -> Failed:
         self._keep_log = True
-        self._breakdowns.append(time.monotonic())
+        self._breakdowns.add()
         return Failed(code, message, f"{advice}; the details are in '{self._log}'.")
 
     def _give_up(self, error: Exception) -> list[Event]:

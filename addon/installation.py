@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core_models.reconstruction import SemblanceError
-from .backend import Job, worker_command
+from .backend import Job
 from .environment import EnvironmentPlan
 from .environment_setup import EnvironmentSetup
+from .launch import worker_command
 from .messages import Failed, Hello
 
 

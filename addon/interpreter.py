@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..core_models.reconstruction import SemblanceError
-from .backend import BackendMissingError
+from .process import BackendMissingError
 
 SUPPORTED = ((3, 11), (3, 12))
 """What mediapipe 0.10.21, numpy 1.26 and the pinned scientific libraries all have wheels for."""

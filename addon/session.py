@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from ..core_models.reconstruction import CancelledError, SemblanceError
-from .backend import Job, worker_command
+from .backend import Job
+from .launch import worker_command
 from .messages import AnyRequest, Done, Event, Failed, FoundFace, FoundFaces, Hello, Progress
 
 BACKEND_CODES = frozenset(

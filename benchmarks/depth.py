@@ -26,11 +26,12 @@ from semblance.benchmarks.scoring.report import LIGHTS
 from semblance.benchmarks.scoring.trace import Frame, Shape, Trace, face_frame, frame_image
 from semblance.benchmarks.specimens.specimen import Specimen, specimens
 from semblance.core_models.assembly import Shot, posed_vertices
+from semblance.core_models.clock import Clock
 from semblance.core_models.fitting.fit import Fit, fit_person, pose_mean
 from semblance.core_models.fitting.photometric import refine
 from semblance.core_models.fitting.samples import sample_surface
 from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.pipeline import Clock, Pipeline, fit_shots
+from semblance.core_models.pipeline import Pipeline, fit_shots
 from semblance.core_models.reconstruction import SemblanceError
 
 SIZE = 200

@@ -22,7 +22,8 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from semblance.addon.backend import Job, worker_command
+from semblance.addon.backend import Job
+from semblance.addon.launch import worker_command
 from semblance.addon.messages import Done, Failed, Options, Request
 
 _SIDE = 1024

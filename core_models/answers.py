@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Engine, Progress
+from .clock import Progress
+from .engine import Engine
 from .reconstruction import CancelledError, Reconstruction, SemblanceError
 
 REQUEST_FILE = "request.json"

@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .clock import Progress
 from .faces.found import FoundFace
 from .reconstruction import Reconstruction, SemblanceError
-
-Progress = Callable[[str, float], None]
-"""Called with a stage's name and the fraction done, 0…1; raises CancelledError when the user cancelled."""
 
 _PACKAGES = {"torch": "PyTorch", "cv2": "OpenCV", "mediapipe": "MediaPipe"}
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .assembly import Shot, assemble, describe, model_vertices, posed_vertices
+from .clock import Clock, Progress
 from .faces.find import Face, FaceFinder, face_at
 from .faces.found import FoundFace, show_face
 from .faces.mask import face_mask
@@ -31,14 +30,6 @@ from .texture.merge import merge_textures
 
 DRAFT_SIZE = 512
 """Pixels; the largest texture of a draft."""
-
-Progress = Callable[[str, float], None]
-"""Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
-
-_STAGES = {
-    "photo": 0.0, "faces": 0.05, "shape": 0.2, "mask": 0.25, "shading": 0.35, "texture": 0.45, "result": 0.95,
-}  # fmt: skip
-"""Fraction of a photo's time before each stage."""
 
 
 class NoSuchFaceError(SemblanceError):
@@ -60,32 +51,6 @@ class Options:
     all_faces: bool = False
     more_photos: Sequence[str] = ()
     """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
-
-
-@dataclass
-class Clock:
-    """Reports each stage as it starts and remembers how long it took."""
-
-    progress: Progress
-    first: float = 0.0
-    """Fraction of the photo's time before this face."""
-    share: float = 1.0
-    """Fraction that this face takes."""
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """One of `_STAGES`, around the work."""
-        self.tell(name)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
-
-    def tell(self, name: str, done: float = 0.0) -> None:
-        """Report that the stage `name` is `done`, 0…1."""
-        later = [start for start in _STAGES.values() if start > _STAGES[name]]
-        length = min(later, default=1.0) - _STAGES[name]
-        self.progress(name, self.first + self.share * (_STAGES[name] + done * length))
 
 
 class Pipeline:
@@ -209,7 +174,7 @@ def finish(
     in_camera = [posed_vertices(model, fit) for fit in fits]
     vertices, neutral = model_vertices(model, fits[0])
     with clock.stage("texture"):
-        texture = bake_shots(shots, masks, model, fits, in_camera, options, group)
+        texture = bake_shots(shots, masks, model, fits, in_camera, options, clock, group)
     with clock.stage("result"):
         report = describe(shots, fits, texture, model, options.quality)
         result = assemble(
@@ -255,6 +220,7 @@ def bake_shots(
     fits: Sequence[Fit],
     in_camera: Sequence[np.ndarray],
     options: Options,
+    clock: Clock,
     group: GroupLight | None = None,
 ) -> TextureResult:
     """The texture, in the first photo's light, of everything that the photos show."""
@@ -270,8 +236,9 @@ def bake_shots(
             size,
             effort,
             group if shot is shots[0] else None,
+            clock.part("texture", index, len(shots)),
         )
-        for shot, mask, fit, posed in zip(shots, masks, fits, in_camera, strict=True)
+        for index, (shot, mask, fit, posed) in enumerate(zip(shots, masks, fits, in_camera, strict=True))
     ]
     if len(textures) == 1:
         return textures[0]

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from semblance.core_models.engine import Engine, Progress
+from semblance.core_models.clock import Progress
+from semblance.core_models.engine import Engine
 from semblance.core_models.faces.found import FoundFace
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError, fit_of
 from semblance.core_models.worker import EVENTS_FILE, PROTOCOL, run

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from semblance.addon.backend import Job, worker_command
+from semblance.addon.backend import Job
+from semblance.addon.launch import worker_command
 from semblance.addon.messages import (
     Done,
     FindFaces,

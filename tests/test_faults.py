@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from semblance.addon.backend import (
-    BackendMissingError,
     Job,
-    TooManyBreakdownsError,
-    worker_command,
 )
+from semblance.addon.breakdowns import TooManyBreakdownsError
 from semblance.addon.interpreter import SUPPORTED
+from semblance.addon.launch import worker_command
 from semblance.addon.messages import Done, Failed, Hello, Request
-from semblance.addon.process import TemporaryFolderError
+from semblance.addon.process import BackendMissingError, TemporaryFolderError
 from semblance.core_models.reconstruction import Reconstruction, ReconstructionFileError
 from semblance.core_models.worker import OUT_OF_MEMORY_NOTE
 from semblance.tests.jobs import (
@@ -34,7 +33,7 @@ from semblance.tests.jobs import (
     wait_for_stage,
 )
 
-BOOTSTRAP = worker_command()[1]
+REAL = worker_command()[1:]
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
 
 
@@ -110,7 +109,7 @@ def test_a_wrong_python_of_this_machine(name: str) -> None:
     python = shutil.which(name)
     if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode:
         pytest.skip(f"there is no {name} here")
-    assert failing([python, BOOTSTRAP]).code == "wrong_python"
+    assert failing([python, *REAL]).code == "wrong_python"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_a_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modu
 
 
 def test_a_python_with_nothing() -> None:
-    failed = failing([sys.executable, "-S", BOOTSTRAP])
+    failed = failing([sys.executable, "-S", *REAL])
     assert failed.code == "missing_package"
     assert all(name in failed.message for name in ("NumPy", "PyTorch", "OpenCV", "MediaPipe"))
 
@@ -246,7 +245,7 @@ def test_breakdowns_in_a_row_are_not_repeated_for_ever(job: Job, monkeypatch: py
         assert raised.value.code == "too_many_restarts"
         assert "5 minutes" in raised.value.hint and str(job.log) in raised.value.hint
     assert not job.busy
-    monkeypatch.setattr(job, "_breakdowns", [when - 300 for when in job._breakdowns])
+    monkeypatch.setattr(job._breakdowns, "_times", [when - 300 for when in job._breakdowns._times])
     assert computes(job)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from semblance.addon import interpreter
-from semblance.addon.backend import BackendMissingError
 from semblance.addon.interpreter import NoBasePythonError, backend_python, base_python, probe
+from semblance.addon.process import BackendMissingError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from semblance.core_models.answers import CANCEL_FILE, REQUEST_FILE
-from semblance.core_models.engine import Engine, Progress, load_engine
+from semblance.core_models.clock import Progress
+from semblance.core_models.engine import Engine, load_engine
 from semblance.core_models.faces.found import FoundFace
 from semblance.core_models.reconstruction import Reconstruction, SemblanceError
 from semblance.core_models.worker import EVENTS_FILE, PROTOCOL, Worker

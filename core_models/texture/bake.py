@@ -3,6 +3,7 @@ order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def bake_texture(
     size: int = 1024,
     effort: Effort = STANDARD,
     group: GroupLight | None = None,
+    tick: Callable[[float], None] = lambda done: None,
 ) -> TextureResult:
     """Unwrap a photo onto a posed model and take its light off.
 
@@ -97,10 +99,12 @@ def bake_texture(
         size: S of the textures; at least 64, a multiple of it best.
         effort: what may be spent on the light.
         group: what other faces of the same photo have shown of its light; this one is added.
+        tick: told the fraction done, 0…1, between the steps; what it raises ends the work.
     """
     mesh = pose_mesh(model, vertices_camera)
     plan_atlas = build_atlas(mesh.uv, mesh.faces, min(size, effort.plan_size))
     atlas = plan_atlas if size <= effort.plan_size else build_atlas(mesh.uv, mesh.faces, size)
+    tick(0.1)
 
     surface = _place(plan_atlas, mesh, K)
     seen = see_face(mesh, plan_atlas, surface, face_mask, K)
@@ -110,6 +114,7 @@ def bake_texture(
     light = take_light_off(
         Sight(mesh, plan_atlas, surface, appearance, seen), effort.n_directions, group or GroupLight()
     )
+    tick(0.55)
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)
     covered, seen_map = plan_atlas.covered(), plan_atlas.image(seen)
@@ -121,17 +126,21 @@ def bake_texture(
         plan_atlas.image(light.hair),
     )
     plan = plan_completion(albedo_map, seen_map, prior_map, places)
+    tick(0.65)
 
     maps = _Maps(extend(plan_atlas.image(light.shading), covered), extend(plan.confidence, covered))
     fine_shading = atlas.gather(maps.shading)
     fine_seen = divide_out(_sample_bands(atlas, mesh, pyramid, K), fine_shading)
+    tick(0.7)
     eyes = np.isin(mesh.face_region[atlas.triangles], mesh.regions("eyes"))
     fine_seen[eyes] = held_to(atlas.gather(extend(prior_map, covered))[eyes], fine_seen[eyes])
     rest = model_at_rest(model)
     grain = measure_grain(atlas, fine_seen, plan.bare, rest)
+    tick(0.75)
     albedo = complete_albedo(plan, atlas, fine_seen, grain, rest)
     head = head_texels(atlas, mesh)
     albedo[head] = grained(atlas.weights[head] @ light.vertex_prior, grain, rest, atlas.part(head))
+    tick(0.85)
     return _assemble(mesh, atlas, light, sew_head(atlas, mesh, albedo), fine_shading, maps)
 
 

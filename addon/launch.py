@@ -1,0 +1,49 @@
+"""Command lines for the interpreter that computes."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .process import BackendMissingError
+
+_BOOTSTRAP = Path(__file__).resolve().parents[1] / "core_models" / "bootstrap.py"
+
+
+def worker_command(python: str | None = None, device: str = "auto") -> list[str]:
+    """The command line of a worker, without its folder.
+
+    Args:
+        python: an interpreter that has torch; this process's own by default.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        BackendMissingError: none was named and this process's own has no torch.
+    """
+    if python is None and importlib.util.find_spec("torch") is None:
+        raise BackendMissingError(
+            f"'{sys.executable}' has no PyTorch, which computes the face.",
+            "Install Semblance's requirements into it, or run Semblance from its checkout (make face).",
+        )
+    return [python or sys.executable, str(_BOOTSTRAP), "semblance.core_models.worker", "--device", device]
+
+
+def run_command_line(python: str, arguments: Sequence[str]) -> int:
+    """Run a command of the command line in the interpreter that computes, on this process's own streams.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        BackendMissingError: the interpreter cannot be started.
+    """
+    try:
+        return subprocess.run([python, str(_BOOTSTRAP), "semblance", *arguments]).returncode
+    except OSError as error:
+        raise BackendMissingError(
+            f"The backend's Python '{python}' cannot be started ({error.strerror or error}).",
+            "Choose another interpreter in the preferences of Semblance, or set up the backend there.",
+        ) from error
