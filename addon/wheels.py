@@ -73,10 +73,9 @@ _CUDA_12 = TorchBuild("cu126", "NVIDIA, CUDA 12.6", "cu126", 3.2, 7.5)
 _CUDA_13 = TorchBuild("cu130", "NVIDIA, CUDA 13.0", "cu130", 2.8, 6.5)
 _ROCM = TorchBuild("rocm7.2", "AMD, ROCm 7.2", "rocm7.2", 5.5, 18.0)
 
-# What AMD's release of ROCm 7.2 supports, and the builds are made for.
+# PYTORCH_ROCM_ARCH of the wheels' build script.
 _ROCM_ARCHITECTURES = tuple(
-    f"gfx{number}"
-    for number in (900, 906, 908, "90a", 942, 950, 1030, 1100, 1101, 1102, 1150, 1151, 1200, 1201)
+    f"gfx{number}" for number in (906, 908, "90a", 942, 950, 1030, 1100, 1101, 1102, 1150, 1151, 1200, 1201)
 )
 
 
