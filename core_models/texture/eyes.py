@@ -13,6 +13,7 @@ import numpy as np
 
 from ..colour import LUMINANCE
 from ..morphable.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM, RADIUS_MM, build_eyeballs
+from .albedo import ALBEDO_RANGE
 from .environment import weighted_quantile
 from .images import smoothstep
 
@@ -26,6 +27,8 @@ _RESOLVED_PIXELS = (8.0, 16.0)
 _LIMBUS_MM = (5.5, 6.3)
 _RING_MM = (2.4, 5.3)
 """Where an iris shows its colour, clear of pupil and limbus."""
+_LEAST_CHANNEL = 0.25
+"""Of an iris's luminance: photos crush the blue of brown eyes to black."""
 _DARKER = 0.6
 """Of the sclera's luminance: an iris that seems brighter was not found where it is."""
 _IRIS_TRUST, _DARKEST_IRIS = 0.75, 0.018
@@ -82,6 +85,8 @@ def clear_eyes(sight: Sight, shading: np.ndarray, prior: np.ndarray) -> tuple[np
     iris = _iris(eyes, eyes.colour / light, ring, _iris_pixels(sight, eyes))
     outside = smoothstep(eyes.radius, *_LIMBUS_MM)[:, None]
     base = np.exp((1 - outside) * np.log(iris) + outside * np.log(sclera))
+    # What the albedo cannot be, the shading must not make up for: brown irises hold next to no blue.
+    base = np.maximum(base, ALBEDO_RANGE[0])
     departure = np.log(np.maximum(eyes.colour, 1e-4) / base)
     own = departure - np.log(light)
     own *= 1 - smoothstep(np.abs(own @ LUMINANCE), *_DETAIL)[:, None]
@@ -143,6 +148,7 @@ def _iris(eyes: _Eyes, colour: np.ndarray, ring: np.ndarray, pixels: float) -> n
     typical = (
         usual if not ring.any() else np.array([weighted_quantile(channel, ring) for channel in colour.T])
     )
+    typical = np.maximum(typical, _LEAST_CHANNEL * typical @ LUMINANCE)
     level = max(
         (typical @ LUMINANCE) ** _IRIS_TRUST * (usual @ LUMINANCE) ** (1 - _IRIS_TRUST), _DARKEST_IRIS
     )
