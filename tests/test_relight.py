@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_the_world_comes_back(facts: dict[str, Any]) -> None:
         "not ours": False,
         "restored another": "another",
         "restored none": True,
-        "deleted": "scene",
+        "deleted": "part_missing",
     }
 
 
@@ -105,6 +106,17 @@ def test_what_the_user_painted_is_kept(facts: dict[str, Any]) -> None:
     assert rebaked["kept painted"] == [True, True] and rebaked["painted is kept"]
     assert rebaked["attributes painted"] == ["Albedo", "Albedo painted", "Lighting"]
     assert rebaked["active"] == "Albedo"
+
+
+@pytest.mark.parametrize("version", BLENDERS)
+def test_every_operator_is_one_undo_step_for_all_selected_faces(version: str, tmp_path: Path) -> None:
+    head_with_eyeballs().save(tmp_path / "head.npz")
+    printed = run_python(CHECKS / "undo.py", tmp_path / "head.npz", python=interpreter(version))
+    facts = json.loads(printed.splitlines()[-1])
+    assert facts["faces"] == 2
+    assert len(facts["operators"]) == 16
+    assert {name for name, found in facts["operators"].items() if found != [True, True, True]} == set()
+    assert facts["without a face"] == ["match_colours"]
 
 
 @pytest.mark.parametrize("seed", range(20))

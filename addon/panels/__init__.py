@@ -7,9 +7,9 @@ from typing import Any
 
 import bpy
 
-from . import photo
+from . import face, photo, relight
 
-CLASSES = (*photo.CLASSES,)
+CLASSES = (*photo.CLASSES, *relight.CLASSES, *face.CLASSES)
 
 
 def add_to_blender() -> Callable[[], None]:

@@ -11,7 +11,7 @@ from mathutils import Vector
 
 from .drivers import copy_value
 from .light import TURN, world_shading
-from .result import FACE, LAMPS, home_of, lamps_of, world_of
+from .result import FACE, LAMPS, home_of, lamps_of, needed_world, world_of
 from .sun_fit import WIDTH, sphere_directions, suns_for
 
 KIND = "semblance_lamps_kind"
@@ -76,10 +76,13 @@ def place_rig(face: bpy.types.Object, kind: str, scene: bpy.types.Scene) -> bpy.
 def place_estimated(face: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Collection:
     """Put suns around the face that light it as the photo's light does; `RESIDUAL` says how closely.
 
-    Unlike a World, they cast shadows of the head and let the World be. `face` has its World.
+    Unlike the World, they can be changed one by one.
+
+    Raises:
+        PartMissingError: the user has deleted the photo's light.
     """
     normals = sphere_directions(600)
-    suns = suns_for(world_shading(world_of(face), normals), normals, _MOST_SUNS)
+    suns = suns_for(world_shading(needed_world(face), normals), normals, _MOST_SUNS)
     lamps = _new_lamps(face, ESTIMATED, scene)
     lamps[RESIDUAL] = suns.residual
     # The photo's light has its directions from the scene, not from the face.

@@ -15,6 +15,8 @@ SH = "semblance_sh"
 """Custom property of the World: `sh`, channel-major, in Blender's axes instead of the camera's (27 numbers)."""
 TURN = "semblance_turn"
 """Custom property of the World: radians by which it, and all lamps made for its face, turn around the vertical."""
+CLAMPED = "semblance_clamped_share"
+"""Custom property of the World: how much of the light would have to be negative, 0 = none."""
 _IRRADIANCE_TO_RADIANCE = np.array([1.0] + [1.5] * 3 + [4.0] * 5)
 """Per SH coefficient: `sh` is irradiance / π; the clamped cosine scales the bands by 1, 2/3 and 1/4
 (Ramamoorthi and Hanrahan 2001, equation 8, over π)."""
@@ -24,17 +26,14 @@ _WORLD_SIZE = (128, 64)
 def photo_world(name: str, reconstruction: Reconstruction) -> bpy.types.World:
     """World that sheds the photo's spherical-harmonic light; kept in the file, assigned to no scene.
 
-    Order-2 radiance can be negative and Blender's cannot: it is clamped. The custom property
-    `semblance_clamped_share` says how much of the light that changes (0 = exact).
+    Order-2 radiance can be negative and Blender's cannot: it is clamped, and `CLAMPED` says how much.
     """
     sh = sh_in_blender(reconstruction)
     radiance = sh_radiance(sh)
     world = bpy.data.worlds.new(name)
     world.use_fake_user = True
     world[SH] = sh.ravel().tolist()
-    world["semblance_clamped_share"] = float(
-        np.maximum(-radiance, 0).sum() / max(np.abs(radiance).sum(), 1e-12)
-    )
+    world[CLAMPED] = float(np.maximum(-radiance, 0).sum() / max(np.abs(radiance).sum(), 1e-12))
     world[TURN] = 0.0
     world.id_properties_ui(TURN).update(
         subtype="ANGLE", soft_min=-np.pi, soft_max=np.pi, description="Turn the light around the face"

@@ -12,6 +12,8 @@ from typing import Any
 
 import bpy
 
+from ...core_models.reconstruction import SemblanceError
+
 MODEL = "semblance_model"
 CAMERA, WORLD, EYES, LAMPS = "semblance_camera", "semblance_world", "semblance_eyes", "semblance_lamps"
 """Custom properties of the face: the photo's camera and light, the eyeballs, and the lamps made for it."""
@@ -19,6 +21,15 @@ FIT = "semblance_fit"
 """Custom property of the face: JSON text, what the photo's texture can be made from again."""
 FACE = "semblance_face"
 """Custom property of the collection of lamps: the face that they were made for."""
+
+
+class PartMissingError(SemblanceError):
+    """The user has deleted a part of the face that an action needs."""
+
+    code = "part_missing"
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"The photo's {part} was deleted from this file.", "Make or import the face again.")
 
 
 def face_of(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -41,6 +52,18 @@ def camera_of(face: bpy.types.Object) -> bpy.types.Object | None:
 def world_of(face: bpy.types.Object) -> bpy.types.World | None:
     """The photo's light."""
     return face.get(WORLD)
+
+
+def needed_world(face: bpy.types.Object) -> bpy.types.World:
+    """The photo's light.
+
+    Raises:
+        PartMissingError: it was deleted.
+    """
+    world = world_of(face)
+    if world is None:
+        raise PartMissingError("light")
+    return world
 
 
 def eyes_of(face: bpy.types.Object) -> bpy.types.Object | None:
@@ -76,7 +99,8 @@ def _face_behind(chosen: bpy.types.Object) -> bpy.types.Object | None:
 
 
 def _is_face(candidate: bpy.types.Object) -> bool:
-    return candidate.type == "MESH" and MODEL in candidate
+    # What is linked from another file cannot be changed in this one.
+    return candidate.type == "MESH" and MODEL in candidate and candidate.library is None
 
 
 def _related(chosen: bpy.types.Object) -> Iterator[bpy.types.Object]:

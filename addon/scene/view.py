@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core_models.reconstruction import SemblanceError
 from .camera import frame_scene
-from .result import camera_of, fit_of, world_of
+from .result import PartMissingError, camera_of, fit_of, needed_world
 
 _WORLD, _WORLD_BEFORE = "semblance_world", "semblance_world_before"
 _COLOURS_BEFORE = "semblance_colours_before"
@@ -32,10 +32,10 @@ _PHOTO_COLOURS = {
 _RENDER_SIZE = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
 
 
-class SceneStateError(SemblanceError):
-    """The scene lacks what an action needs."""
+class ColourManagementError(SemblanceError):
+    """The colours of the photo cannot be shown."""
 
-    code = "scene"
+    code = "colour_management"
 
 
 def shows_world(scene: bpy.types.Scene) -> bool:
@@ -47,11 +47,9 @@ def use_world(face: bpy.types.Object, scene: bpy.types.Scene) -> None:
     """Let the photo's light be the scene's World; the one that was there is remembered.
 
     Raises:
-        SceneStateError: the user has deleted the photo's light.
+        PartMissingError: the user has deleted the photo's light.
     """
-    world = world_of(face)
-    if world is None:
-        raise SceneStateError("The photo's light was deleted from this file.", "Import the result again.")
+    world = needed_world(face)
     if not shows_world(scene):
         _write(scene, _WORLD_BEFORE, scene.world)
     scene[_WORLD] = world
@@ -80,7 +78,7 @@ def match_colours(scene: bpy.types.Scene) -> None:
     """Show colours as they are: view transform Standard, no look, exposure 0, gamma 1, no curves, no white balance.
 
     Raises:
-        SceneStateError: this Blender's colour configuration has no such view transform.
+        ColourManagementError: this Blender's colour configuration has no such view transform.
     """
     settings = scene.view_settings
     before = {name: getattr(settings, name) for name in _PHOTO_COLOURS if hasattr(settings, name)}
@@ -88,7 +86,7 @@ def match_colours(scene: bpy.types.Scene) -> None:
         _set_all(settings, {name: _PHOTO_COLOURS[name] for name in before})
     except TypeError as error:
         _set_all(settings, before)
-        raise SceneStateError(
+        raise ColourManagementError(
             "This Blender's colour management has no view transform 'Standard'.",
             "Choose one that shows colours as they are under Render > Color Management.",
         ) from error
@@ -114,11 +112,11 @@ def look_through(
     """Make the photo's camera the scene's, the photo's size the render's, and look through it in `view`.
 
     Raises:
-        SceneStateError: the user has deleted the camera or the numbers of the fit.
+        PartMissingError: the user has deleted the camera or the numbers of the fit.
     """
     camera, fit = camera_of(face), fit_of(face)
     if camera is None or fit is None:
-        raise SceneStateError("The photo's camera was deleted from this file.", "Import the result again.")
+        raise PartMissingError("camera")
     if not looks_through(scene):
         _write(scene, _CAMERA_BEFORE, scene.camera)
         scene[_RENDER_BEFORE] = json.dumps({name: getattr(scene.render, name) for name in _RENDER_SIZE})

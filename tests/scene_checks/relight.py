@@ -63,7 +63,7 @@ def worlds(scene, face):
     bpy.data.worlds.remove(result.world_of(face))
     try:
         view.use_world(face, scene)
-    except view.SceneStateError as error:
+    except result.PartMissingError as error:
         facts["deleted"] = error.code
     return facts
 

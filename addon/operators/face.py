@@ -1,0 +1,81 @@
+"""The selected faces themselves: expression, what the material shows, textures of another size."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty
+
+from ..scene.expressions import mirror_expression, reset_expression
+from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
+from ..scene.result import faces_of
+from .on_faces import OnFaces
+from .reconstruct import TEXTURES
+
+
+class SEMBLANCE_OT_reset_expression(OnFaces, bpy.types.Operator):
+    """Give the selected faces the photo's expression again, and nothing on top"""
+
+    bl_idname = "semblance.reset_expression"
+    bl_label = "Reset"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set all shape keys."""
+        for face in faces_of(context):
+            reset_expression(face)
+        return {"FINISHED"}
+
+
+class SEMBLANCE_OT_mirror_expression(OnFaces, bpy.types.Operator):
+    """Swap the sliders of left and right. The photo's expression itself is one shape for both sides and stays"""
+
+    bl_idname = "semblance.mirror_expression"
+    bl_label = "Mirror"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Swap the shape keys' values."""
+        for face in faces_of(context):
+            mirror_expression(face)
+        return {"FINISHED"}
+
+
+class SEMBLANCE_OT_show_texture(OnFaces, bpy.types.Operator):
+    """Show the selected faces with the images on their UV map, or with their vertex colours"""
+
+    bl_idname = "semblance.show_texture"
+    bl_label = "Show Texture"
+
+    texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURES)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set the materials' sliders."""
+        _set_input(context, VERTEX_COLOURS, float(self.texture == "VERTEX"))
+        return {"FINISHED"}
+
+
+class SEMBLANCE_OT_show_confidence(OnFaces, bpy.types.Operator):
+    """Show which parts the photo showed, in blue, and which were mirrored or invented, in orange"""
+
+    bl_idname = "semblance.show_confidence"
+    bl_label = "Show Seen and Invented"
+
+    show: BoolProperty(name="Show", description="Or the face's colours again", default=True)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set the materials' sliders."""
+        _set_input(context, SHOW_CONFIDENCE, float(self.show))
+        return {"FINISHED"}
+
+
+def _set_input(context: bpy.types.Context, name: str, value: float) -> None:
+    for face in faces_of(context):
+        inputs = face_shader(face)
+        if inputs is not None:
+            inputs[name].default_value = value
+
+
+CLASSES = (
+    SEMBLANCE_OT_reset_expression,
+    SEMBLANCE_OT_mirror_expression,
+    SEMBLANCE_OT_show_texture,
+    SEMBLANCE_OT_show_confidence,
+)
