@@ -5,11 +5,11 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty
 
+from ..properties import TEXTURES
 from ..scene.expressions import mirror_expression, reset_expression
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
 from ..scene.result import faces_of
 from .on_faces import OnFaces
-from .reconstruct import TEXTURES
 
 
 class SEMBLANCE_OT_reset_expression(OnFaces, bpy.types.Operator):

@@ -9,6 +9,7 @@ import sys
 
 import bpy
 import checkout  # noqa: F401
+
 import semblance.addon
 from semblance.addon.scene import result
 from semblance.addon.scene.material import face_shader
@@ -77,7 +78,7 @@ def changed_and_undone(name, values):
     if name in BEFORE:
         getattr(run, name)("EXEC_DEFAULT", True, **values)
     alike = all(after[kind][0] == after[kind][1] for kind in ("sliders", "keys", "own lamps"))
-    return [after != before, alike or name == "use_lamps" and values["kind"] == "ESTIMATED", undone]
+    return [after != before, alike or (name == "use_lamps" and values["kind"] == "ESTIMATED"), undone]
 
 
 def state():
