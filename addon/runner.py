@@ -47,16 +47,16 @@ def run_to_end(tasks: Sequence[Task]) -> None:
     running = session()
     if running.busy:
         raise BusyError("Semblance is busy.", "Wait until it is ready, or cancel.")
-    running.forget_error()
+    running.forget_failures()
     running.add(*tasks)
     while running.busy:
         running.poll()
         _finish(running)
-        if running.error is not None:
+        if running.failure is not None:
             running.cancel()
         time.sleep(_INTERVAL / 4)
-    if running.error is not None:
-        raise running.error
+    if running.failure is not None:
+        raise running.failure.error
 
 
 def redraw() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..core_models.reconstruction import CancelledError, SemblanceError
 from .backend import Job
 from .launch import worker_command
-from .messages import AnyRequest, Done, Event, Failed, FoundFace, FoundFaces, Hello, Progress
+from .messages import AnyRequest, Done, Event, Failed, FindFaces, FoundFace, FoundFaces, Hello, Progress
 
 BACKEND_CODES = frozenset(
     {"no_backend", "wrong_python", "missing_package", "broken_package", "protocol", "too_many_restarts"}
@@ -49,7 +49,7 @@ class State(Enum):
 class Task:
     """A request, and what to do with its answer.
 
-    `title` is for people: the photo's name. `keys` name the photos in the queue whose state this is. `finish` is called
+    `title` is for people: the photo's name. `keys` name the photos in the queue that it is about. `finish` is called
     with a Done or FoundFaces and may raise SemblanceError.
     """
 
@@ -67,6 +67,14 @@ class Ended:
     event: Done | FoundFaces | Failed
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with which photo."""
+
+    title: str
+    error: SemblanceError
+
+
 class Session:
     """Sends one task after the other to one worker."""
 
@@ -78,10 +86,8 @@ class Session:
         """
         self.command = command
         self.hello: Hello | None = None
-        self.error: SemblanceError | None = None
-        """The last failure, until the next success or `forget_error`."""
-        self.error_title = ""
-        """Which photo it was about."""
+        self.failure: Failure | None = None
+        """The last one, until `forget_failures`."""
         self.notes: tuple[str, ...] = ()
         """Sentences on the last success."""
         self.found: dict[str, tuple[FoundFace, ...]] = {}
@@ -92,13 +98,19 @@ class Session:
         self._waiting: deque[Task] = deque()
         self._ended: Ended | None = None
         self._progress = Progress("starting", 0.0)
-        self._states: dict[str, State] = {}
+        self._done: set[str] = set()
+        self._failures: dict[str, Failure] = {}
         self._count = 0
 
     @property
     def busy(self) -> bool:
         """Whether something is computed, waits, or has not been taken."""
         return self._current is not None or bool(self._waiting)
+
+    @property
+    def making(self) -> bool:
+        """Whether more than a look for faces is going on or waits."""
+        return any(not isinstance(task.request, FindFaces) for task in self._tasks)
 
     @property
     def current(self) -> Task | None:
@@ -141,12 +153,22 @@ class Session:
         return self._count - len(self._waiting), self._count
 
     def state_of(self, key: str) -> State | None:
-        """Of the photo that `key` names; None when it was never asked for."""
+        """Of the photo that `key` names; None when nothing was made of it."""
         if self._current is not None and key in self._current.keys:
             return State.WORKING
         if any(key in task.keys for task in self._waiting):
             return State.WAITING
-        return self._states.get(key)
+        if key in self._failures:
+            return State.FAILED
+        return State.DONE if key in self._done else None
+
+    def failure_of(self, key: str) -> Failure | None:
+        """Why nothing was made of the photo that `key` names."""
+        return self._failures.get(key)
+
+    def looks_for_faces(self, key: str) -> bool:
+        """Whether faces in this photo are looked for, or will be."""
+        return any(isinstance(task.request, FindFaces) and key in task.keys for task in self._tasks)
 
     def add(self, *tasks: Task) -> None:
         """Let `tasks` wait for their turn."""
@@ -172,22 +194,29 @@ class Session:
         if ended is None:
             return None
         self._current = None
-        event = ended.event
-        if isinstance(event, Failed):
-            self._note_failure(ended.task, event.error())
-        else:
-            self.error = None
-            self._states |= dict.fromkeys(ended.task.keys, State.DONE)
-            self.notes = event.notes if isinstance(event, Done) else self.notes
+        for key in ended.task.keys:
+            self._failures.pop(key, None)
+        if isinstance(ended.event, Failed):
+            self.fail(ended.task, ended.event.error())
+        elif isinstance(ended.event, Done):
+            self._done.update(ended.task.keys)
+            self.notes = ended.event.notes
         return ended
 
     def fail(self, task: Task, error: SemblanceError) -> None:
-        """Say that the answer to `task`, which was taken, cannot be used."""
-        self._note_failure(task, error)
+        """Say that nothing comes of `task`, which was taken."""
+        self._done.difference_update(task.keys)
+        if error.code == CancelledError.code:
+            return
+        self.failure = Failure(task.title, error)
+        self._failures |= dict.fromkeys(task.keys, self.failure)
+        if error.code in BACKEND_CODES:
+            self._waiting.clear()
 
-    def forget_error(self) -> None:
-        """The user has read it."""
-        self.error = None
+    def forget_failures(self) -> None:
+        """The user has read them."""
+        self.failure = None
+        self._failures.clear()
 
     def cancel(self) -> None:
         """Give up the current task and all that wait."""
@@ -198,7 +227,8 @@ class Session:
     def drop(self, key: str) -> None:
         """Give up what concerns one photo."""
         self._waiting = deque(task for task in self._waiting if key not in task.keys)
-        self._states.pop(key, None)
+        self._done.discard(key)
+        self._failures.pop(key, None)
         self.found.pop(key, None)
         if self._current is not None and key in self._current.keys and self._job is not None:
             self._job.cancel()
@@ -207,6 +237,10 @@ class Session:
         """End the worker; the session cannot be used any more."""
         if self._job is not None:
             self._job.close()
+
+    @property
+    def _tasks(self) -> tuple[Task, ...]:
+        return (*([self._current] if self._current else []), *self._waiting)
 
     def _send_next(self) -> None:
         if not self._waiting:
@@ -237,15 +271,6 @@ class Session:
     def _end(self, event: Done | FoundFaces | Failed) -> None:
         assert self._current is not None
         self._ended = Ended(self._current, event)
-
-    def _note_failure(self, task: Task, error: SemblanceError) -> None:
-        self._states = {key: state for key, state in self._states.items() if key not in task.keys}
-        if error.code == CancelledError.code:
-            return
-        self._states |= dict.fromkeys(task.keys, State.FAILED)
-        self.error, self.error_title = error, task.title
-        if error.code in BACKEND_CODES:
-            self._waiting.clear()
 
 
 @cache

@@ -16,7 +16,7 @@ from .messages import Done, FindFaces, FoundFaces, Options, Request
 from .photos import file_of, key_of, title_of
 from .properties import MOST_FACES
 from .scene.arrival import add_faces
-from .session import Task, session
+from .session import State, Task, session
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ class Wishes:
         """What the worker is told."""
         more_photos = tuple(str(path.absolute()) for path in more)
         return Options(int(self.size), self.quality.lower(), face, all_faces, more_photos)
+
+
+def photos_to_make(settings: Any) -> list[Any]:
+    """Of `scene.semblance.photos` those of which nothing was made yet, or else all; always all of one person."""
+    photos = list(settings.photos)
+    if settings.same_person:
+        return photos
+    return [photo for photo in photos if session().state_of(key_of(photo)) is not State.DONE] or photos
 
 
 def face_tasks(photos: Sequence[Any], wishes: Wishes) -> list[Task]:
@@ -55,7 +63,8 @@ def file_task(path: Path, wishes: Wishes, face: int | None) -> Task:
 
 def find_faces_task(photo: Any) -> Task:
     """The task that finds the faces of an entry of `scene.semblance.photos`."""
-    return Task(title_of(photo), FindFaces(file_of(photo)), partial(_keep_found, key_of(photo)))
+    key = key_of(photo)
+    return Task(title_of(photo), FindFaces(file_of(photo)), partial(_keep_found, key), (key,))
 
 
 def chosen_faces(photo: Any) -> list[int | None]:

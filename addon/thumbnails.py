@@ -13,8 +13,8 @@ _previews: list[Any] = []
 """At most one collection; made at the first picture."""
 
 
-def keep(key: str, picture: Path) -> None:
-    """Show `picture` under `key` from now on; the file may go."""
+def keep(key: str, picture: Path, lasting: bool = False) -> None:
+    """Show `picture` under `key` from now on; unless it is `lasting`, the file may go."""
     # In background nobody looks, and Blender's reader of previews would hold up its exit.
     if bpy.app.background:
         return
@@ -23,8 +23,10 @@ def keep(key: str, picture: Path) -> None:
     previews = _previews[0]
     if key in previews:
         del previews[key]
-    # Read now, not when it is first drawn.
-    _ = previews.load(key, str(picture), "IMAGE").image_size[:]
+    preview = previews.load(key, str(picture), "IMAGE")
+    if not lasting:
+        # Asked for their sizes, Blender reads both pictures at once instead of when they are drawn.
+        _ = preview.icon_size[:], preview.image_size[:]
 
 
 def icon_of(key: str) -> int:

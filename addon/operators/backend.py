@@ -172,9 +172,10 @@ class SEMBLANCE_OT_copy_report(bpy.types.Operator):
             "Backend": state.status,
             **(hello.versions if hello else {}),
         }
-        context.window_manager.clipboard = report_text(
-            facts, str(running.error or state.error or ""), running.log if running.error else state.log
-        )
+        error, log = state.error, state.log
+        if running.failure is not None:
+            error, log = running.failure.error, running.log
+        context.window_manager.clipboard = report_text(facts, str(error or ""), log)
         self.report({"INFO"}, "The report is in the clipboard")
         return {"FINISHED"}
 

@@ -16,7 +16,7 @@ class SEMBLANCE_OT_open_preferences(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Open them."""
-        session().forget_error()
+        session().forget_failures()
         bpy.ops.preferences.addon_show(module=PACKAGE)
         return {"FINISHED"}
 
@@ -29,7 +29,7 @@ class SEMBLANCE_OT_dismiss_error(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Take it away."""
-        session().forget_error()
+        session().forget_failures()
         return {"FINISHED"}
 
 

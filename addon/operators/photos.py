@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ...core_models.reconstruction import SemblanceError
-from .. import runner
+from .. import runner, thumbnails
 from ..photos import background_image, key_of
 from ..session import session
 from ..tasks import find_faces_task
@@ -145,26 +145,27 @@ def _background(context: bpy.types.Context) -> bpy.types.Image | None:
 
 
 def _add(context: bpy.types.Context, entries: list[dict[str, Any]]) -> None:
+    """Add photos that are not there yet, and look for faces: the user sees who was found, and the worker is warm."""
     settings = context.scene.semblance
     there = {key_of(photo): index for index, photo in enumerate(settings.photos)}
     for entry in entries:
         photo = settings.photos.add()
         for name, value in entry.items():
             setattr(photo, name, value)
-        key = key_of(photo)
-        settings.active_photo = there.setdefault(key, len(settings.photos) - 1)
-        if settings.active_photo != len(settings.photos) - 1:
-            settings.photos.remove(len(settings.photos) - 1)
-    _look_for_faces(settings)
+        last = len(settings.photos) - 1
+        settings.active_photo = there.setdefault(key_of(photo), last)
+        if settings.active_photo != last:
+            settings.photos.remove(last)
+        elif not bpy.app.background:
+            _show(photo)
 
 
-def _look_for_faces(settings: Any) -> None:
-    """Of a single photo at once: the user sees who was found, and the worker is warm when it is needed."""
-    if bpy.app.background or len(settings.photos) != 1:
-        return
-    # Reconstruct says it, when it is pressed.
+def _show(photo: Any) -> None:
+    if not photo.image:
+        thumbnails.keep(key_of(photo), Path(key_of(photo)), lasting=True)
+    # Of a file that is not there, Reconstruct says so.
     with contextlib.suppress(SemblanceError):
-        runner.start([find_faces_task(settings.photos[0])])
+        runner.start([find_faces_task(photo)])
 
 
 CLASSES = (

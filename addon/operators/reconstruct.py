@@ -14,7 +14,7 @@ from ..photos import PhotoFileError
 from ..properties import QUALITIES, SIZES, TEXTURES
 from ..scene.arrival import add_faces
 from ..session import Task, session
-from ..tasks import Wishes, face_tasks, file_task
+from ..tasks import Wishes, face_tasks, file_task, photos_to_make
 from .errors import reports_errors
 
 
@@ -26,7 +26,8 @@ class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
 
     filepath: StringProperty(
         name="Photo",
-        description="A photo's file; by default the photos that the Semblance panel lists",
+        description="A photo's file. By default, the photos that the Semblance panel lists: those of which nothing "
+        "was made yet, or else all again",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -59,7 +60,7 @@ class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
     @reports_errors
     def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
         tasks = self._tasks(context.scene.semblance)
-        session().forget_error()
+        session().forget_failures()
         run(tasks)
         return {"FINISHED"}
 
@@ -74,7 +75,7 @@ class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
             return [file_task(path, Wishes(**chosen), number)]
         if not settings.photos:
             raise PhotoFileError("No photo is chosen.", "Choose one in the Semblance panel.")
-        return face_tasks(settings.photos, Wishes(same_person=settings.same_person, **chosen))
+        return face_tasks(photos_to_make(settings), Wishes(same_person=settings.same_person, **chosen))
 
 
 class SEMBLANCE_OT_cancel(bpy.types.Operator):

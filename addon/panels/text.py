@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import blf
 import bpy
 
 _FONT = 0
-_MARGIN = 58
+_MARGIN = 78
 """Pixels at a scale of 1: what box, icon and the region's edges take from a line."""
 
 
@@ -24,10 +26,13 @@ def _wrapped(context: bpy.types.Context, text: str) -> list[str]:
     blf.size(_FONT, context.preferences.ui_styles[0].widget.points * scale)
     room = context.region.width - _MARGIN * scale
     lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and blf.dimensions(_FONT, longer)[0] > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
+    for word in _pieces(text):
+        if lines[-1] and blf.dimensions(_FONT, lines[-1] + word.rstrip())[0] > room:
+            lines.append("")
+        lines[-1] += word
     return lines
+
+
+def _pieces(text: str) -> list[str]:
+    """Where a line may end: after a space, and inside a path after what separates its parts."""
+    return re.findall(r"[^\s/\\]*[\s/\\]|[^\s/\\]+", text)
