@@ -34,7 +34,7 @@ def file_of(photo: Any) -> Path:
         PhotoFileError: there is none.
     """
     if photo.image:
-        return _image_file(photo.image)
+        return image_file(photo.image)
     path = Path(bpy.path.abspath(photo.filepath))
     if not photo.filepath or not path.is_file():
         raise PhotoFileError(f"There is no photo '{path}'.", "Choose it again, or remove it from the list.")
@@ -48,7 +48,12 @@ def background_image(camera: bpy.types.Object | None) -> bpy.types.Image | None:
     return next((behind.image for behind in camera.data.background_images if behind.image), None)
 
 
-def _image_file(image: bpy.types.Image) -> Path:
+def image_file(image: bpy.types.Image) -> Path:
+    """The file that holds an image; one of its own is made in Blender's temporary folder where there is none.
+
+    Raises:
+        PhotoFileError: it has no pixels.
+    """
     path = Path(bpy.path.abspath(image.filepath, library=image.library))
     if image.source == "FILE" and not image.is_dirty and not image.packed_file and path.is_file():
         return path

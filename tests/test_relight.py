@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from scipy.optimize import nnls
 
 from semblance.addon.scene.sun_fit import nonnegative_least_squares, sphere_directions, suns_for
 from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
+from semblance.tests.fake_worker import head
 from semblance.tests.scene_checks.build_heads import head_with_eyeballs
 
 
@@ -134,3 +137,24 @@ def test_suns_find_the_light_they_made() -> None:
     assert strongest @ [0.0, 0.6, 0.8] > 0.97 and one.residual < 0.1
     np.testing.assert_allclose(one.irradiance[:, 1], one.irradiance[:, 0] / 2, rtol=1e-6)
     assert not len(suns_for(np.zeros((400, 3)), normals, 6).directions)
+
+
+@pytest.mark.parametrize("version", BLENDERS)
+def test_textures_are_made_again_in_one_undo_step_a_face(version: str, tmp_path: Path) -> None:
+    small = head()
+    images = {
+        name: np.repeat(np.repeat(getattr(small, name), 2, 0), 2, 1)
+        for name in ("albedo_srgb", "shading_linear", "confidence")
+    }
+    replace(small, **images).save(tmp_path / "result.npz")
+    worker = (sys.executable, "-m", "semblance.tests.fake_worker")
+    script = CHECKS / "rebake.py"
+    printed = run_python(script, tmp_path / "result.npz", *worker, python=interpreter(version))
+    facts = json.loads(printed.splitlines()[-1])
+    errors = facts.pop("errors")
+    steps = {"before": [64, 64], "after": [32, 32], "undone once": [32, 64], "undone twice": [64, 64]}
+    assert facts == {**steps, "more images": 0}
+    for error, words in zip(
+        errors, ("several photos", "The photo was deleted", "no longer has"), strict=True
+    ):
+        assert words in error

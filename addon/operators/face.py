@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty
 
-from ..properties import TEXTURES
+from .. import runner
+from ..properties import SIZES, TEXTURES
+from ..rebaking import rebake_task
 from ..scene.expressions import mirror_expression, reset_expression
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
 from ..scene.result import faces_of
+from ..session import session
+from .errors import reports_errors
 from .on_faces import OnFaces
 
 
@@ -66,6 +72,34 @@ class SEMBLANCE_OT_show_confidence(OnFaces, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class SEMBLANCE_OT_rebake(OnFaces, bpy.types.Operator):
+    """Make the textures of the selected faces again, from the photo in this file, at another size. Shape and expression stay, images that you have painted on are kept"""  # noqa: E501
+
+    bl_idname = "semblance.rebake"
+    bl_label = "Re-bake Textures"
+    # The step to undo is made when the textures arrive.
+    bl_options = set()  # noqa: RUF012
+
+    size: EnumProperty(
+        name="Size", description="Side of the UV textures, in pixels", items=SIZES, default="2048"
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Begin; the textures arrive by themselves."""
+        return self._run(context, runner.start)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Make the textures, and return when the faces have them."""
+        return self._run(context, runner.run_to_end)
+
+    @reports_errors
+    def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
+        tasks = [rebake_task(face, int(self.size)) for face in faces_of(context)]
+        session().forget_error()
+        run(tasks)
+        return {"FINISHED"}
+
+
 def _set_input(context: bpy.types.Context, name: str, value: float) -> None:
     for face in faces_of(context):
         inputs = face_shader(face)
@@ -78,4 +112,5 @@ CLASSES = (
     SEMBLANCE_OT_mirror_expression,
     SEMBLANCE_OT_show_texture,
     SEMBLANCE_OT_show_confidence,
+    SEMBLANCE_OT_rebake,
 )

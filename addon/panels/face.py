@@ -8,6 +8,7 @@ from ..operators.on_faces import NO_FACE
 from ..scene.expressions import Slider, photo_expression, sliders_by_region
 from ..scene.head import SWITCH
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
+from ..scene.rebake import texture_size
 from ..scene.result import face_of
 
 
@@ -39,6 +40,9 @@ def _draw_surface(layout: bpy.types.UILayout, face: bpy.types.Object) -> None:
         for texture, label, shown in (("UV", "UV Map", 0.0), ("VERTEX", "Vertex Colours", 1.0)):
             row.operator("semblance.show_texture", text=label, depress=of_vertices == shown).texture = texture
         shows = inputs[SHOW_CONFIDENCE].default_value > 0.0
+        size = texture_size(face)
+        text = f"Re-bake ({size} Pixels Now)" if size else "Re-bake"
+        column.operator_menu_enum("semblance.rebake", "size", text=text, icon="TEXTURE")
         column.operator("semblance.show_confidence", depress=shows).show = not shows
     if SWITCH in face:
         column.prop(face, f'["{SWITCH}"]', text="Head Behind the Face", toggle=True)

@@ -16,7 +16,7 @@ from .images import encoded_image, face_images
 from .light import photo_world
 from .material import face_material
 from .mesh import mesh_object, split_eyes
-from .result import CAMERA, EYES, FIT, MODEL, WORLD
+from .result import CAMERA, EYES, FIT, MODEL, PHOTO, WORLD
 from .shape_keys import add_following_shape_keys, add_shape_keys
 
 _LONGEST_NAME = 44
@@ -64,6 +64,7 @@ def build_face(
             collection.objects.link(member)
     _note_numbers(face, reconstruction)
     face[CAMERA], face[WORLD] = camera, photo_world(f"{name} light", reconstruction)
+    face[PHOTO] = photo
     if eyes is not None:
         face[EYES] = eyes
     return FaceScene(collection, face, eyes, camera)

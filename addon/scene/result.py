@@ -16,7 +16,8 @@ from ...core_models.reconstruction import SemblanceError
 
 MODEL = "semblance_model"
 CAMERA, WORLD, EYES, LAMPS = "semblance_camera", "semblance_world", "semblance_eyes", "semblance_lamps"
-"""Custom properties of the face: the photo's camera and light, the eyeballs, and the lamps made for it."""
+PHOTO = "semblance_photo"
+"""Custom properties of the face: the photo, its camera and light, the eyeballs, and the lamps made for it."""
 FIT = "semblance_fit"
 """Custom property of the face: JSON text, what the photo's texture can be made from again."""
 FACE = "semblance_face"
@@ -29,7 +30,7 @@ class PartMissingError(SemblanceError):
     code = "part_missing"
 
     def __init__(self, part: str) -> None:
-        super().__init__(f"The photo's {part} was deleted from this file.", "Make or import the face again.")
+        super().__init__(f"{part} was deleted from this file.", "Make or import the face again.")
 
 
 def face_of(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -49,6 +50,11 @@ def camera_of(face: bpy.types.Object) -> bpy.types.Object | None:
     return face.get(CAMERA)
 
 
+def photo_of(face: bpy.types.Object) -> bpy.types.Image | None:
+    """The photo, upright, as it is packed into the file."""
+    return face.get(PHOTO)
+
+
 def world_of(face: bpy.types.Object) -> bpy.types.World | None:
     """The photo's light."""
     return face.get(WORLD)
@@ -62,7 +68,7 @@ def needed_world(face: bpy.types.Object) -> bpy.types.World:
     """
     world = world_of(face)
     if world is None:
-        raise PartMissingError("light")
+        raise PartMissingError("The photo's light")
     return world
 
 

@@ -116,7 +116,7 @@ def look_through(
     """
     camera, fit = camera_of(face), fit_of(face)
     if camera is None or fit is None:
-        raise PartMissingError("camera")
+        raise PartMissingError("The photo's camera")
     if not looks_through(scene):
         _write(scene, _CAMERA_BEFORE, scene.camera)
         scene[_RENDER_BEFORE] = json.dumps({name: getattr(scene.render, name) for name in _RENDER_SIZE})
