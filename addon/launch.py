@@ -11,6 +11,8 @@ from pathlib import Path
 from .process import BackendMissingError
 
 _BOOTSTRAP = Path(__file__).resolve().parents[1] / "core_models" / "bootstrap.py"
+# PYTHONPATH and the user's packages are for the user's Pythons: a studio's or a robot's may hold another NumPy.
+_ISOLATED = ("-E", "-s", "-X", "utf8")
 
 
 def worker_command(python: str | None = None, device: str = "auto") -> list[str]:
@@ -28,7 +30,8 @@ def worker_command(python: str | None = None, device: str = "auto") -> list[str]
             f"'{sys.executable}' has no PyTorch, which computes the face.",
             "Install Semblance's requirements into it, or run Semblance from its checkout (make face).",
         )
-    return [python or sys.executable, str(_BOOTSTRAP), "semblance.core_models.worker", "--device", device]
+    module = "semblance.core_models.worker"
+    return [python or sys.executable, *_ISOLATED, str(_BOOTSTRAP), module, "--device", device]
 
 
 def run_command_line(python: str, arguments: Sequence[str]) -> int:
@@ -41,7 +44,7 @@ def run_command_line(python: str, arguments: Sequence[str]) -> int:
         BackendMissingError: the interpreter cannot be started.
     """
     try:
-        return subprocess.run([python, str(_BOOTSTRAP), "semblance", *arguments]).returncode
+        return subprocess.run([python, *_ISOLATED, str(_BOOTSTRAP), "semblance", *arguments]).returncode
     except OSError as error:
         raise BackendMissingError(
             f"The backend's Python '{python}' cannot be started ({error.strerror or error}).",

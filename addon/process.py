@@ -94,7 +94,7 @@ class WorkerProcess:
             with open(self.folder / EVENTS_FILE, "rb") as file:
                 file.seek(self._read_bytes)
                 *complete, _ = file.read().split(b"\n")
-        except FileNotFoundError:
+        except OSError:  # not there yet; or, on Windows, looked at by a virus scanner
             return []
         self._read_bytes += sum(len(line) + 1 for line in complete)
         return complete

@@ -82,7 +82,7 @@ class Pipeline:
             photo = load_photo(path)
         with clock.stage("faces"):
             found = self._finder.find(photo)
-            more = [self.largest_face(other) for other in options.more_photos]
+            more = self._more_shots(options, clock)
         faces = choose_faces(found, options, photo.path)
         results, group = [], GroupLight()
         for done, face in enumerate(faces):
@@ -120,8 +120,7 @@ class Pipeline:
             photo = load_photo(path)
             fit, sighting = read_fit(stored, self.model, photo)
         with clock.stage("faces"):
-            shots = [self._shot(photo, face_at(sighting.landmarks))]
-            shots += [self.largest_face(other) for other in options.more_photos]
+            shots = [self._shot(photo, face_at(sighting.landmarks)), *self._more_shots(options, clock)]
         with clock.stage("shape"):
             others = fit_person(self.model, [shot.sighting for shot in shots])[1:] if shots[1:] else []
             fits = [fit, *(replace(other, identity=fit.identity) for other in others)]
@@ -138,6 +137,13 @@ class Pipeline:
         """A photo and the largest face in it. Raises PhotoError."""
         photo = load_photo(path)
         return self._shot(photo, self._finder.find(photo)[0])
+
+    def _more_shots(self, options: Options, clock: Clock) -> list[Shot]:
+        shots = []
+        for index, other in enumerate(options.more_photos, start=1):
+            clock.tell("faces", index / (len(options.more_photos) + 1))
+            shots.append(self.largest_face(other))
+        return shots
 
     def _shot(self, photo: Photo, face: Face) -> Shot:
         return Shot(photo, face, self._finder.person(photo, face))

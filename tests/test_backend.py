@@ -175,9 +175,19 @@ def test_the_real_worker_starts_under_any_folder_name(tmp_path: Path) -> None:
     link = tmp_path / "semblance-main.2 ü"
     link.symlink_to(root, target_is_directory=True)
     command = worker_command(device="abacus")
-    command[1] = command[1].replace(str(root), str(link))
+    command = [argument.replace(str(root), str(link)) for argument in command]
     with Job(command) as job:
         job.request(Request(Path("ok.jpg")))
+        assert failure(finish(job)).code == "device"
+
+
+def test_packages_of_the_users_other_pythons_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise ImportError('of another Python')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Job(worker_command(device="abacus")) as job:
+        job.start()
         assert failure(finish(job)).code == "device"
 
 

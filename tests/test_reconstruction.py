@@ -15,6 +15,7 @@ from semblance.core_models.reconstruction import (
     Reconstruction,
     ReconstructionFileError,
     SemblanceError,
+    is_disk_full,
     write_hint,
 )
 from semblance.tests.synthetic import synthetic_reconstruction
@@ -251,3 +252,22 @@ def test_damaged_headers_never_escape_as_another_error(contents, tmp_path) -> No
 
 def find_all(contents: bytes, mark: bytes) -> list[int]:
     return [i for i in range(len(contents) - 100) if contents.startswith(mark, i)]
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "full"), True),
+        (OSError(errno.EDQUOT, "full"), True),
+        (OSError(errno.EACCES, "no"), False),
+        (ValueError(), False),
+        (None, False),
+    ],
+)
+def test_a_full_disk_is_recognised_behind_other_errors(error, full) -> None:
+    assert is_disk_full(error) is full
+    if error is not None:
+        try:
+            raise ReconstructionFileError("It cannot be written.") from error
+        except ReconstructionFileError as outer:
+            assert is_disk_full(outer) is full
