@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..core_models.reconstruction import SemblanceError
 from .messages import Failed
-from .session import Session, Task, end_session, session
+from .session import Session, end_session, session
+from .work import Task
 
 _INTERVAL = 0.1
 _HANDS_IN_SCENE = ("TRANSFORM_OT_", "OBJECT_OT_")
@@ -84,6 +86,8 @@ def _tick() -> float | None:
         with bpy.context.temp_override(window=windows[0]):
             if scene_is_free():
                 _finish(running)
+            else:
+                running.keep(Path(bpy.app.tempdir, "semblance"))
     redraw()
     return _INTERVAL if running.busy else None
 

@@ -6,73 +6,19 @@ has ended; only then is the next one sent, so that the files of a result live un
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 from ..core_models.reconstruction import CancelledError, SemblanceError
 from .backend import Job
 from .launch import worker_command
-from .messages import AnyRequest, Done, Event, Failed, FindFaces, FoundFace, FoundFaces, Hello, Progress
-
-BACKEND_CODES = frozenset(
-    {"no_backend", "wrong_python", "missing_package", "broken_package", "protocol", "too_many_restarts"}
-)
-"""Errors of the backend, which the preferences mend; whatever waits would end in them too."""
-
-_STAGE_WORDS = {
-    "starting": "Starting",
-    "photo": "Opening the photo",
-    "faces": "Finding the face",
-    "shape": "Fitting the shape",
-    "mask": "Telling skin from hair",
-    "shading": "Refining the shape",
-    "texture": "Making the textures",
-    "result": "Putting it together",
-    "writing": "Saving the result",
-}
-
-
-class State(Enum):
-    """Of a photo in the queue."""
-
-    WAITING = "waiting"
-    WORKING = "working"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A request, and what to do with its answer.
-
-    `title` is for people: the photo's name. `keys` name the photos in the queue that it is about. `finish` is called
-    with a Done or FoundFaces and may raise SemblanceError.
-    """
-
-    title: str
-    request: AnyRequest
-    finish: Callable[[Done | FoundFaces], None]
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A task and its final event, a Failed among them."""
-
-    task: Task
-    event: Done | FoundFaces | Failed
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong with which photo."""
-
-    title: str
-    error: SemblanceError
+from .messages import Done, Event, Failed, FindFaces, FoundFace, FoundFaces, Hello, Progress
+from .work import BACKEND_CODES, STAGE_WORDS, Ended, Failure, State, Task
 
 
 class Session:
@@ -140,7 +86,7 @@ class Session:
         if self._job is None or self._job.starting:
             return "Starting the backend"
         name = self._progress.stage
-        return _STAGE_WORDS.get(name, name.capitalize())
+        return STAGE_WORDS.get(name, name.capitalize())
 
     @property
     def fraction(self) -> float:
@@ -150,7 +96,7 @@ class Session:
     @property
     def place(self) -> tuple[int, int]:
         """The current task's number, and of how many since the session was last idle."""
-        return self._count - len(self._waiting), self._count
+        return max(self._count - len(self._waiting), 1), self._count
 
     def state_of(self, key: str) -> State | None:
         """Of the photo that `key` names; None when nothing was made of it."""
@@ -218,11 +164,23 @@ class Session:
         self.failure = None
         self._failures.clear()
 
+    def keep(self, folder: Path) -> None:
+        """Move the files of what waits to be taken into `folder`: an idle worker deletes them."""
+        if self._ended is None or not isinstance(self._ended.event, Done):
+            return
+        folder.mkdir(exist_ok=True)
+        kept = [
+            replace(face, result=Path(shutil.move(face.result, folder / f"{uuid4().hex}.npz")))
+            for face in self._ended.event.faces
+            if face.result.parent != folder
+        ]
+        if kept:
+            self._ended = replace(self._ended, event=replace(self._ended.event, faces=tuple(kept)))
+
     def cancel(self) -> None:
         """Give up the current task and all that wait."""
         self._waiting.clear()
-        if self._current is not None and self._ended is None and self._job is not None:
-            self._job.cancel()
+        self._cancel_current()
 
     def drop(self, key: str) -> None:
         """Give up what concerns one photo."""
@@ -230,8 +188,8 @@ class Session:
         self._done.discard(key)
         self._failures.pop(key, None)
         self.found.pop(key, None)
-        if self._current is not None and key in self._current.keys and self._job is not None:
-            self._job.cancel()
+        if self._current is not None and key in self._current.keys:
+            self._cancel_current()
 
     def close(self) -> None:
         """End the worker; the session cannot be used any more."""
@@ -241,6 +199,12 @@ class Session:
     @property
     def _tasks(self) -> tuple[Task, ...]:
         return (*([self._current] if self._current else []), *self._waiting)
+
+    def _cancel_current(self) -> None:
+        if self._ended is not None:
+            self._ended = replace(self._ended, event=Failed(CancelledError.code, "Cancelled.", ""))
+        elif self._job is not None:
+            self._job.cancel()
 
     def _send_next(self) -> None:
         if not self._waiting:

@@ -16,7 +16,8 @@ from .messages import Done, FindFaces, FoundFaces, Options, Request
 from .photos import file_of, key_of, title_of
 from .properties import MOST_FACES
 from .scene.arrival import add_faces
-from .session import State, Task, session
+from .session import session
+from .work import State, Task
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from .. import runner
 from ..photos import PhotoFileError
 from ..properties import QUALITIES, SIZES, TEXTURES
 from ..scene.arrival import add_faces
-from ..session import Task, session
+from ..session import session
 from ..tasks import Wishes, face_tasks, file_task, photos_to_make
+from ..work import Task
 from .errors import reports_errors
 
 

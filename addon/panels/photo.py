@@ -12,8 +12,9 @@ from ..photos import background_image, key_of, title_of
 from ..properties import MOST_FACES
 from ..runner import scene_is_free
 from ..scene.result import face_of
-from ..session import BACKEND_CODES, Failure, State, session
+from ..session import session
 from ..tasks import photos_to_make
+from ..work import BACKEND_CODES, Failure, State
 from .text import paragraph
 
 _STATE_ICONS = {
