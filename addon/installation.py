@@ -37,12 +37,14 @@ class Installation:
     @property
     def status(self) -> str:
         """One line, in words."""
+        if self.setup is not None:
+            return "Being set up …"
         if self._check is not None:
-            return "Asking the backend …"
+            return "Asking it …"
         if self.error is not None:
             return str(self.error)
         if self.hello is None:
-            return "Not asked yet."
+            return "Not asked yet: Check Backend starts it once."
         versions = self.hello.versions
         parts = [f"{name} {versions[key]}" for key, name in _SHOWN.items() if key in versions]
         return " · ".join(["Ready", *parts, f"computes on {self.hello.device}"])

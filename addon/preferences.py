@@ -81,14 +81,15 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Status, buttons, choices, and what to know about photos."""
-        state = installation()
-        _draw_status(self.layout.box(), state)
+        state, folder = installation(), environment_folder()
+        nothing = folder is not None and not folder.exists() and not self.interpreter
+        _draw_status(self.layout.box(), state, nothing)
         if state.setup is not None:
             row = self.layout.row(align=True)
             row.progress(factor=state.setup.fraction, text=state.setup.label)
             row.operator("semblance.backend_cancel", text="", icon="X")
         else:
-            _draw_buttons(self.layout)
+            _draw_buttons(self.layout, folder)
         column = self.layout.column()
         column.enabled = not state.busy
         column.prop(self, "interpreter")
@@ -104,10 +105,11 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         )
 
 
-def _draw_status(layout: bpy.types.UILayout, state: Any) -> None:
+def _draw_status(layout: bpy.types.UILayout, state: Any, nothing: bool) -> None:
     column = layout.column(align=True)
     icon = "ERROR" if state.error else "CHECKMARK" if state.hello else "QUESTION"
-    for line in _wrapped(f"Backend: {state.status}"):
+    unknown = nothing and not (state.busy or state.error or state.hello)
+    for line in _wrapped(f"Backend: {'Not set up yet.' if unknown else state.status}"):
         column.label(text=line, icon=icon)
         icon = "BLANK1"
     if state.python:
@@ -117,8 +119,7 @@ def _draw_status(layout: bpy.types.UILayout, state: Any) -> None:
     row.operator("semblance.copy_report", icon="COPYDOWN")
 
 
-def _draw_buttons(layout: bpy.types.UILayout) -> None:
-    folder = environment_folder()
+def _draw_buttons(layout: bpy.types.UILayout, folder: Path | None) -> None:
     row = layout.row(align=True)
     row.scale_y = 1.3
     if folder is None or not folder.exists():

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
+from semblance.tests.fake_worker import head
 from semblance.tests.synthetic import synthetic_reconstruction
 
 REPOSITORY = Path(__file__).parents[1]
@@ -59,6 +61,21 @@ def test_the_extension_lives_in_blender(archive: Path, tmp_path: Path, version: 
     }
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the fake backend is a shell script")
+@pytest.mark.parametrize("version", BLENDERS)
+def test_every_operator(archive: Path, tmp_path: Path, version: str) -> None:
+    result, photo, python = tmp_path / "face.npz", tmp_path / "ok.png", tmp_path / "python"
+    head().save(result)
+    Image.new("RGB", (64, 80), (120, 90, 60)).save(photo)
+    python.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" -m semblance.tests.fake_worker "$@"\n')
+    python.chmod(0o755)
+    script = CHECKS / "every_operator.py"
+    printed = run_python(script, archive, tmp_path, result, photo, python, python=interpreter(version))
+    facts = last_json(printed)
+    assert facts.pop("amiss") == [], printed
+    assert facts.pop("arrays") > 10
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the fake Python is a script with a first line")
 @pytest.mark.parametrize("version", BLENDERS)
 def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) -> None:
@@ -82,7 +99,7 @@ def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) ->
         "chosen by itself": True,
         "removed": [["FINISHED"], True],
         "checked": ["FINISHED"],
-        "forgotten": "Not asked yet.",
+        "forgotten": "Not asked yet: Check Backend starts it once.",
         "goes on": True,
         "ended": True,
         "timer left": False,

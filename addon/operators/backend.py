@@ -59,7 +59,9 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask."""
         error = _reported(self, self._plan)
-        return {"CANCELLED"} if error else context.window_manager.invoke_props_dialog(self, width=460)
+        if error:
+            return {"CANCELLED"}
+        return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Download and Set Up")
 
     def draw(self, _context: bpy.types.Context) -> None:
         """What will happen, and what it costs."""
@@ -67,9 +69,7 @@ class SEMBLANCE_OT_backend_setup(bpy.types.Operator):
         column = self.layout.column(align=True)
         column.label(text=f"About {build.download_gb:.1f} GB will be downloaded, once, from pypi.org")
         column.label(text="and download.pytorch.org: PyTorch, OpenCV, MediaPipe and what they need.")
-        column.label(
-            text=f"They will take {build.disk_gb:.1f} GB on the disk, and go with the button Remove."
-        )
+        column.label(text=f"They will take {build.disk_gb:.1f} GB on the disk. Remove Backend deletes them.")
         column.label(text="Nothing is sent. Afterwards Semblance works without a network.")
         if len(_builds()) > 1:
             self.layout.prop(
@@ -155,8 +155,7 @@ class SEMBLANCE_OT_backend_check(bpy.types.Operator):
 
 
 class SEMBLANCE_OT_copy_report(bpy.types.Operator):
-    """Copy versions, the last error and the end of the log to the clipboard, for a bug report.
-    It holds no photo, no name of one, and no user name"""
+    """Copy versions, the last error and the end of the log, for a bug report. No photo, no name of one, no user name"""
 
     bl_idname = "semblance.copy_report"
     bl_label = "Copy Report"
