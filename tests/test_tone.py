@@ -1,17 +1,29 @@
-"""Light told from skin: known skins in known lights, with and without the whites of the eyes."""
+"""Light told from skin: known skins in known lights, with and without the whites of the eyes, teeth, a dark photo."""
 
 import numpy as np
 import pytest
 
 from semblance.core_models.morphable.skin import skin_colour, typology_angle
-from semblance.core_models.texture.tone import SCLERA_LINEAR, Sclera, settle_tone
+from semblance.core_models.texture.cues import (
+    SCLERA_LINEAR,
+    SCLERA_SIGMAS,
+    TEETH_LINEAR,
+    TEETH_SIGMAS,
+    Cue,
+    brightest,
+)
+from semblance.core_models.texture.tone import settle_tone
 
 SKINS = {place: skin_colour(place, 0.03) for place in (0.1, 0.3, 0.5, 0.7, 0.9)}
 """Places on the curve of skin colours, very light to very dark."""
 
 
-def eyes_in(gain: np.ndarray, n_samples: int = 2000) -> Sclera:
-    return Sclera(SCLERA_LINEAR * gain, n_samples)
+def eyes_in(gain: np.ndarray, n_pixels: int = 2000) -> list[Cue]:
+    return [Cue.of(SCLERA_LINEAR * gain, SCLERA_LINEAR, SCLERA_SIGMAS, n_pixels)]
+
+
+def teeth_in(gain: np.ndarray) -> list[Cue]:
+    return [Cue.of(TEETH_LINEAR * gain, TEETH_LINEAR, TEETH_SIGMAS, 500)]
 
 
 @pytest.mark.parametrize("place", SKINS)
@@ -45,7 +57,7 @@ def test_no_tone_is_pulled_to_the_middle() -> None:
 
 def test_a_shaded_eye_tells_little() -> None:
     alone = settle_tone(SKINS[0.7])
-    shaded = settle_tone(SKINS[0.7], Sclera(SCLERA_LINEAR * 0.1, 2000))
+    shaded = settle_tone(SKINS[0.7], eyes_in(np.full(3, 0.1)))
     assert abs(typology_angle(alone.albedo) - typology_angle(shaded.albedo)) < 15
 
 
@@ -57,6 +69,32 @@ def test_a_warm_lamp_is_told_from_warm_skin_by_the_eyes() -> None:
     found, guessed = (np.log(tone.gain[0] / tone.gain[2]) for tone in (with_eyes, without))
     assert abs(found - wanted) < abs(guessed - wanted)
     assert abs(found - wanted) < 0.15
+
+
+@pytest.mark.parametrize("level", (0.6, 1.7))
+def test_teeth_tell_weak_light_from_dark_skin(level: float) -> None:
+    for place in (0.3, 0.5, 0.7):
+        truth = typology_angle(SKINS[place])
+        with_teeth, without = (
+            abs(typology_angle(settle_tone(SKINS[place] * level, cues).albedo) - truth)
+            for cues in (teeth_in(np.full(3, level)), [])
+        )
+        assert with_teeth < 0.8 * without
+
+
+def test_what_shades_the_eyes_tints_them_and_that_is_not_the_lights_colour() -> None:
+    """Half hidden eyes show lids: dark and as warm as skin."""
+    skin = SKINS[0.3] * 0.6
+    lids = skin * 0.4
+    lamp = settle_tone(skin, [Cue.of(lids, SCLERA_LINEAR, SCLERA_SIGMAS, 500)]).gain
+    assert abs(np.log(lamp[0] / lamp[2])) < 0.25
+
+
+def test_a_dark_photo_has_weak_light_not_dark_skin() -> None:
+    skin, truth = SKINS[0.3] * 0.35, typology_angle(SKINS[0.3])
+    usual, dark = (typology_angle(settle_tone(skin, exposure=np.log(level)).albedo) for level in (1.0, 0.35))
+    assert usual < truth - 40
+    assert abs(dark - truth) < 15
 
 
 def test_light_times_skin_is_what_was_seen() -> None:
@@ -74,7 +112,7 @@ def test_a_grey_photo_gets_the_colour_of_skin_of_its_lightness() -> None:
 
 @pytest.mark.parametrize("skin", (np.zeros(3), np.full(3, 40.0), np.array([0.0, 1.0, 0.0])))
 def test_impossible_colours_still_give_skin(skin: np.ndarray) -> None:
-    tone = settle_tone(skin, Sclera(np.zeros(3), 10))
+    tone = settle_tone(skin, [Cue.of(np.zeros(3), SCLERA_LINEAR, SCLERA_SIGMAS, 10)])
     assert np.isfinite(tone.gain).all() and (tone.gain > 0).all()
     assert (tone.albedo > 0).all() and (tone.albedo < 1).all()
 
@@ -82,7 +120,7 @@ def test_impossible_colours_still_give_skin(skin: np.ndarray) -> None:
 def test_the_whitest_of_the_eye_counts() -> None:
     """Lids, lashes and iris lie where the model has the sclera; they must not darken it."""
     white, lash = np.tile(SCLERA_LINEAR, (30, 1)), np.full((70, 3), 0.04)
-    np.testing.assert_allclose(Sclera.of(np.vstack([lash, white]), 40).colour, SCLERA_LINEAR)
+    np.testing.assert_allclose(brightest(np.vstack([lash, white]), np.ones(100), 0.15), SCLERA_LINEAR)
 
 
 def test_gloss_that_shows_the_lights_colour_takes_warmth_from_the_light() -> None:

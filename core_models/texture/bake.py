@@ -14,6 +14,7 @@ from ..geometry.mesh import vertex_normals
 from .albedo import divide_out
 from .atlas import Atlas, build_atlas
 from .complete import Places, complete_albedo, plan_completion
+from .cues import photo_exposure
 from .eyes import held_to
 from .group import GroupLight
 from .images import extend, resize_map
@@ -111,9 +112,8 @@ def bake_texture(
     pyramid = build_pyramid(photo_srgb, surface.pixels, surface.footprint * (plan_atlas.size / size))
     appearance = sample_pyramid(pyramid, surface.pixels, surface.footprint)
 
-    light = take_light_off(
-        Sight(mesh, plan_atlas, surface, appearance, seen), effort.n_directions, group or GroupLight()
-    )
+    sight = Sight(mesh, plan_atlas, surface, appearance, seen, photo_exposure(photo_srgb))
+    light = take_light_off(sight, effort.n_directions, group or GroupLight())
     tick(0.55)
     albedo_map = plan_atlas.image(divide_out(appearance, light.shading))
     prior_map = plan_atlas.image(light.prior)

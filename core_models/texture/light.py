@@ -10,6 +10,7 @@ from scipy import sparse
 from .albedo import chroma_residual, grey_residual, shadow_tint, smooth_shading
 from .atlas import Atlas
 from .chroma import chroma_of_light
+from .cues import find_cues
 from .environment import Environment, SkinSamples, fit_environment, weighted_quantile
 from .eyes import clear_eyes
 from .gloss import find_gloss, gloss_transport
@@ -18,7 +19,7 @@ from .hair import beard_zone, find_hair
 from .posed import PosedMesh
 from .sew import head_texels, sew_head
 from .shadows import find_shadows
-from .tone import Sclera, settle_tone
+from .tone import settle_tone
 from .transport import Directions, diffuse_transport, sphere_directions, visibility
 from .unwrap import Surface
 
@@ -27,10 +28,6 @@ _CELL = 4
 _PREVIEW_STEP = 5
 """One patch in so many is enough for a first look at the light and for the albedo's coefficients."""
 _LEAST_SEEN = 0.5
-_SCLERA_LUMINANCE = 0.3
-"""Linear; the model's eyes are brighter than that on the sclera only."""
-_LEAST_EYE_SHADING = 0.8
-"""Relative to the skin's mean: fitted lids shade the eye more often than it is dark."""
 _CLIPPED, _COOLEST_SHARE = 0.85, 0.03
 """Linear, from which on a channel may have been cut off; the part of the skin that counts as its least coloured."""
 _GREY_SATURATION = 0.02
@@ -73,6 +70,12 @@ class Sight:
     """(M, 3) linear."""
     seen: np.ndarray
     """(M,) confidence 0…1."""
+    exposure: float = 0.0
+    """Logarithm, 0 or less, of how dark the whole photo is."""
+
+    def pixels(self, texels: np.ndarray) -> np.ndarray:
+        """(m,) area in the photo of the `texels` (m,), by place."""
+        return self.surface.footprint[texels] ** 2
 
     def where(self, *regions: str) -> np.ndarray:
         """(M,) bool."""
@@ -202,8 +205,9 @@ def _settle(
     delit = samples.appearance / np.maximum(shading, 0.05 * level) / samples.reflectance
     ratio = np.array([weighted_quantile(c, samples.weights) for c in delit.T])
     relative = environment.scaled(1 / level)
-    sclera = None if is_grey else _sclera(sight, relative, transport)
-    tone = settle_tone(reflectance * ratio * level, sclera, is_grey, _coolest(samples, shading / level))
+    cues = () if is_grey else find_cues(sight, relative, transport)
+    coolest = _coolest(samples, shading / level)
+    tone = settle_tone(reflectance * ratio * level, cues, is_grey, coolest, sight.exposure)
     return environment.scaled(tone.gain / level), sight.mesh.toned_albedo(tone.albedo / reflectance)
 
 
@@ -215,18 +219,6 @@ def _coolest(samples: SkinSamples, shading: np.ndarray) -> float:
     colour = np.maximum(samples.appearance[kept], 1e-3) / np.maximum(shading[kept], 0.05)
     warmth = np.log(colour[:, 0] / colour[:, 2])
     return float(weighted_quantile(warmth, samples.weights[kept], _COOLEST_SHARE))
-
-
-def _sclera(sight: Sight, environment: Environment, transport: np.ndarray) -> Sclera | None:
-    eyes = np.flatnonzero((sight.seen > _LEAST_SEEN) & sight.where("eyes"))
-    here = sight.atlas.weights[eyes]
-    white = (here @ sight.mesh.albedo_mean).mean(1) > _SCLERA_LUMINANCE
-    eyes, here = eyes[white], here[white]
-    if not len(eyes):
-        return None
-    delit = sight.appearance[eyes] / np.maximum(environment.shading(here @ transport), _LEAST_EYE_SHADING)
-    pixels = min(len(eyes), int((sight.surface.footprint[eyes] ** 2).sum()))
-    return Sclera.of(delit, pixels)
 
 
 def skin_likeness(appearance: np.ndarray, explained: np.ndarray, weights: np.ndarray) -> np.ndarray:
