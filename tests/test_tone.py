@@ -92,7 +92,7 @@ def test_what_shades_the_eyes_tints_them_and_that_is_not_the_lights_colour() -> 
 
 def test_a_dark_photo_has_weak_light_not_dark_skin() -> None:
     skin, truth = SKINS[0.3] * 0.35, typology_angle(SKINS[0.3])
-    usual, dark = (typology_angle(settle_tone(skin, exposure=np.log(level)).albedo) for level in (1.0, 0.35))
+    usual, dark = (typology_angle(settle_tone(skin, log_level=np.log(level)).albedo) for level in (1.0, 0.35))
     assert usual < truth - 40
     assert abs(dark - truth) < 15
 

@@ -22,7 +22,7 @@ SCLERA_LINEAR = np.array([0.49, 0.41, 0.36])
 """What the whites of the eyes show of the light that the model lets through to them: lashes take some."""
 TEETH_LINEAR = 1.2 * linear_from_lab(np.array([76.0, -0.1, 16.7]))
 """The brightest of what teeth show of half the light (in logarithms) that the lips let through: they are wet. CIELAB
-of shade A2, the usual one, after O'Brien, Groh and Boenke 1990."""
+of shade A2, the usual one, after O'Brien, Groh and Boenke 1990; rendered teeth show less, retouched ones more."""
 SCLERA_SIGMAS, TEETH_SIGMAS = (0.2, 0.15), (0.3, 0.2)
 """σ of the logarithm of a well-resolved one's level, and of its departures from that by channel, in clear light."""
 SHADED_SHARE, SHADED_RANGE, SHADED_CHROMA_SIGMA = 0.35, 2.5, 0.5

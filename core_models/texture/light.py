@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from ..colour import LUMINANCE
 from .albedo import chroma_residual, grey_residual, shadow_tint, smooth_shading
 from .atlas import Atlas
 from .chroma import chroma_of_light
@@ -37,6 +38,8 @@ _REDNESS_SPREAD = 0.12
 _INSIDE_FLOOR = 0.2
 """Of the mean shading: in the pockets behind the lids a misfit of a millimetre shows skin, which is not so dark."""
 _ALBEDO_NOISE = 0.02
+_MOST_UNEVEN, _LEAST_SHADING = 0.3, 1e-4
+"""Logarithm of mean over median shading that is believed: beyond, gloss was taken for light."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,19 @@ def _settle(
     relative = environment.scaled(1 / level)
     cues = () if is_grey else find_cues(sight, relative, transport)
     coolest = _coolest(samples, shading / level)
-    tone = settle_tone(reflectance * ratio * level, cues, is_grey, coolest, sight.exposure)
+    expected = sight.exposure + _unevenness(samples, shading)
+    tone = settle_tone(reflectance * ratio * level, cues, is_grey, coolest, expected)
     return environment.scaled(tone.gain / level), sight.mesh.toned_albedo(tone.albedo / reflectance)
+
+
+def _unevenness(samples: SkinSamples, shading: np.ndarray) -> float:
+    """Logarithm of the shading's mean over its median: photographers judge by most of the skin, not by what a lamp from
+    the side lifts the mean by.
+    """
+    luminance = shading @ LUMINANCE
+    usual = weighted_quantile(luminance, samples.weights)
+    ratio = np.average(luminance, weights=samples.weights) / max(usual, _LEAST_SHADING)
+    return float(np.clip(np.log(max(ratio, _LEAST_SHADING)), -_MOST_UNEVEN, _MOST_UNEVEN))
 
 
 def _coolest(samples: SkinSamples, shading: np.ndarray) -> float:

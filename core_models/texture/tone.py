@@ -46,7 +46,7 @@ def settle_tone(
     cues: Iterable[Cue] = (),
     grey: bool = False,
     coolest: float = np.inf,
-    exposure: float = 0.0,
+    log_level: float = 0.0,
 ) -> Tone:
     """Tell light from skin.
 
@@ -56,7 +56,7 @@ def settle_tone(
         grey: the photo is black and white: only its lightness tells, the skin's colour is the curve's.
         coolest: log(red ÷ blue) of appearance ÷ shading where the face shows least colour: in gloss, grey hair, pale
             make-up. No skin is bluer than grey, so the light cannot be warmer than that.
-        exposure: logarithm, 0 or less, of how dark the whole photo is.
+        log_level: logarithm of the level that is expected, beside the usual: of a dark photo, below 0.
     """
     melanin, blood = np.meshgrid(
         np.linspace(0.0, 1.0, _N_MELANIN),
@@ -70,7 +70,7 @@ def settle_tone(
         log_gain = np.broadcast_to(
             (np.log(np.maximum(skin @ LUMINANCE, 1e-4)) - luminance)[:, None], log_gain.shape
         )
-    cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain, np.log(LEVEL) + exposure)
+    cost = ((blood.ravel() - BLOOD[0]) / BLOOD[1]) ** 2 + _light_cost(log_gain, np.log(LEVEL) + log_level)
     if not grey:
         cost = cost + (np.maximum(log_gain @ _WARMTH - coolest, 0) / BLUER_SIGMA) ** 2
     for cue in cues:
