@@ -78,7 +78,6 @@ class Job:
         self._log = Path()
         self._keep_log = False
         self._starting = False
-        self._useless = False
         self._request: AnyRequest | None = None
         self._number = 0
         self._sent_again = False
@@ -162,7 +161,7 @@ class Job:
     def close(self) -> None:
         """End the worker and delete its files; a busy one is terminated. Waits until it is gone. In any state."""
         worker, self._worker = self._worker, None
-        busy, self._request, self._starting = self.busy, None, False
+        busy, self._request, self._starting = self.busy or self.starting, None, False
         if worker is not None:
             worker.end(busy, self._keep_log)
 
@@ -172,12 +171,12 @@ class Job:
         return self._worker.folder / str(self._number)
 
     def _have_worker(self) -> WorkerProcess:
-        if self._worker is not None and self._worker.exit_code is None and not self._useless:
+        if self._worker is not None and self._worker.exit_code is None and not self._worker.doomed:
             return self._worker
         self.close()
         self._breakdowns.check(self._log)
         self._worker = WorkerProcess(self._command, self._grace)
-        self._log, self._keep_log, self._starting, self._useless = self._worker.log, False, True, False
+        self._log, self._keep_log, self._starting = self._worker.log, False, True
         self._listen()
         return self._worker
 
@@ -213,7 +212,8 @@ class Job:
         if not isinstance(event, Failed):
             self._breakdowns.forget()
             return [event]
-        self._useless = number is None
+        assert self._worker is not None
+        self._worker.doomed |= number is None
         if event.code == "internal":
             self._keep_log = True
             event = replace(event, hint=f"{event.hint} The details are in '{self._log}'.".strip())
@@ -261,20 +261,23 @@ class Job:
         """The worker is gone and owes us an answer."""
         request, verdict = self._request, self._verdict
         self._finish()
-        if verdict is not None:
-            return [verdict]
-        if exit_code == _DISK_FULL_EXIT:
-            full = DiskFullError(tempfile.gettempdir())
-            return [Failed(full.code, full.message, full.hint)]
-        if exit_code == 0 and request is not None and not self._sent_again:
+        if verdict is None and exit_code == 0 and request is not None and not self._sent_again:
             # It was idle for long and left while our line was on its way.
             self._sent_again = True
             return self._sent_to_another(request)
+        failed = verdict or self._explained(exit_code)
+        self.close()
+        return [failed]
+
+    def _explained(self, exit_code: int) -> Failed:
+        if exit_code == _DISK_FULL_EXIT:
+            full = DiskFullError(tempfile.gettempdir())
+            return Failed(full.code, full.message, full.hint)
         if exit_code in _SYSTEM_KILLED:
             message = "The backend was ended from outside, by the system perhaps because memory ran out."
             advice = "Close other programs, or choose a smaller texture size or draft quality, and try again"
-            return [self._broken(BackendError.code, message, advice)]
-        return [self._broken(BackendError.code, f"The backend stopped unexpectedly (exit code {exit_code}).")]
+            return self._broken(BackendError.code, message, advice)
+        return self._broken(BackendError.code, f"The backend stopped unexpectedly (exit code {exit_code}).")
 
     def _sent_to_another(self, request: AnyRequest) -> list[Event]:
         try:

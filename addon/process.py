@@ -47,6 +47,8 @@ class WorkerProcess:
             self.folder = Path(tempfile.mkdtemp(prefix="semblance-"))
         self.log = self.folder / _LOG_FILE
         """What the worker printed."""
+        self.doomed = False
+        """It is about to end: nothing more may be asked of it."""
         self._grace = grace_seconds
         self._read_bytes = 0
         self._steps: list[tuple[float, str]] = []
@@ -111,6 +113,7 @@ class WorkerProcess:
     def insist(self) -> None:
         """Do what `stop_after` planned, when its time has come."""
         if self._steps and time.monotonic() >= self._steps[0][0]:
+            self.doomed = True
             _, step = self._steps.pop(0)
             self._process.terminate() if step == "terminate" else self._process.kill()
 
