@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ..core_models.reconstruction import SemblanceError
 
@@ -63,11 +64,23 @@ def image_file(image: bpy.types.Image) -> Path:
         # As it was packed: what the camera noted in a JPEG would be lost in a copy of the pixels.
         copy.write_bytes(image.packed_file.data)
         return copy
-    try:
-        image.save(filepath=str(copy), save_copy=True)
-    except RuntimeError as error:
+    _save_pixels(image, copy)
+    return copy
+
+
+def _save_pixels(image: bpy.types.Image, path: Path) -> None:
+    """Through an image of our own: Blender 4.2 makes the saved file an image's own."""
+    values = np.empty(len(image.pixels), np.float32)
+    if not values.size or image.channels != 4:
         raise PhotoFileError(
             f"The image '{image.name}' has no pixels that could be read.",
             "Save it as a file (Image › Save As) and choose that.",
-        ) from error
-    return copy
+        )
+    image.pixels.foreach_get(values)
+    copy = bpy.data.images.new(image.name, *image.size, alpha=True, float_buffer=image.is_float)
+    try:
+        copy.pixels.foreach_set(values)
+        copy.filepath_raw, copy.file_format = str(path), "PNG"
+        copy.save()
+    finally:
+        bpy.data.images.remove(copy)
