@@ -95,7 +95,7 @@ class SEMBLANCE_OT_rebake(OnFaces, bpy.types.Operator):
     @reports_errors
     def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
         tasks = [rebake_task(face, int(self.size)) for face in faces_of(context)]
-        session().forget_error()
+        session().forget_failures()
         run(tasks)
         return {"FINISHED"}
 
