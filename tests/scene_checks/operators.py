@@ -248,7 +248,6 @@ def images_of_the_file_are_photos():
             abs(again.pixels[0] - 0.5) < 0.01,
             painted.filepath,
             painted.source,
-            len(bpy.data.images),
         ],
         "camera": [without, semblance().use_camera_background.poll()],
         "files": [path.is_file() for path in files],
