@@ -53,6 +53,26 @@ class SEMBLANCE_OT_show_light(OnFaces, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class SEMBLANCE_OT_show_light_here(bpy.types.Operator):
+    """This view shows no light, or light of its own: let it show the material in the scene's light"""
+
+    bl_idname = "semblance.show_light_here"
+    bl_label = "Show Light in This View"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """In a 3-D view."""
+        return context.space_data is not None and context.space_data.type == "VIEW_3D"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Switch to Material Preview with the scene's World and lamps, unless the view renders."""
+        shading = context.space_data.shading
+        if shading.type != "RENDERED":
+            shading.type = "MATERIAL"
+        _show_scene_light(shading)
+        return {"FINISHED"}
+
+
 class SEMBLANCE_OT_use_world(OnFaces, bpy.types.Operator):
     """Light the scene with the light estimated from the active face's photo, as its World. The World that is there is kept, and can be brought back"""  # noqa: E501
 
@@ -216,6 +236,22 @@ class SEMBLANCE_OT_restore_view(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def shows_light(space: bpy.types.SpaceView3D | None) -> bool:
+    """Whether a 3-D view shows materials in the light of the scene."""
+    if space is None or space.type != "VIEW_3D":
+        return True
+    shading = space.shading
+    if shading.type == "RENDERED":
+        return shading.use_scene_lights_render and shading.use_scene_world_render
+    return shading.type == "MATERIAL" and shading.use_scene_lights and shading.use_scene_world
+
+
+def _show_scene_light(shading: bpy.types.View3DShading) -> None:
+    end = "_render" if shading.type == "RENDERED" else ""
+    for part in ("use_scene_lights", "use_scene_world"):
+        setattr(shading, part + end, True)
+
+
 def _show_photo_light(face: bpy.types.Object, share: float) -> None:
     inputs = face_shader(face)
     if inputs is not None:
@@ -231,6 +267,7 @@ def _remove_lamps(operator: bpy.types.Operator, face: bpy.types.Object) -> None:
 
 CLASSES = (
     SEMBLANCE_OT_show_light,
+    SEMBLANCE_OT_show_light_here,
     SEMBLANCE_OT_use_world,
     SEMBLANCE_OT_restore_world,
     SEMBLANCE_OT_use_lamps,

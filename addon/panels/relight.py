@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..operators.on_faces import NO_FACE
-from ..operators.relight import LAMPS
+from ..operators.relight import LAMPS, shows_light
 from ..scene import view
 from ..scene.lamps import ESTIMATED, KIND, RESIDUAL
 from ..scene.light import CLAMPED, TURN
@@ -50,9 +50,11 @@ def _draw_switch(layout: bpy.types.UILayout, context: bpy.types.Context, face: b
     row.operator(
         "semblance.show_light", text="Scene Light", depress=photo.default_value == 0.0
     ).light = "SCENE"
-    column.prop(photo, "default_value", text="Photo Light", slider=True)
+    column.prop(photo, "default_value", text="Share of Photo Light", slider=True)
+    if not shows_light(context.space_data):
+        column.operator("semblance.show_light_here", icon="SHADING_RENDERED")
     if photo.default_value < 1.0 and _is_dark(context):
-        layout.label(text="Nothing lights this scene: choose a light", icon="LIGHT")
+        column.label(text="Nothing lights this scene: choose a light", icon="LIGHT")
 
 
 def _draw_lights(layout: bpy.types.UILayout, context: bpy.types.Context, face: bpy.types.Object) -> None:
@@ -92,15 +94,20 @@ def _lamps_button(layout: bpy.types.UILayout, rig: str, shown: str) -> None:
 
 
 def _draw_scene(layout: bpy.types.UILayout, scene: bpy.types.Scene, has_face: bool) -> None:
+    looks, matches = view.looks_through(scene), view.matches_colours(scene)
     column = layout.column(align=True)
-    if has_face:
+    if has_face or looks or matches:
         column.label(text="As in the Photo")
-        column.operator("semblance.look_through", icon="CAMERA_DATA", depress=view.looks_through(scene))
-        column.operator("semblance.match_colours", icon="COLOR", depress=view.matches_colours(scene))
-    if view.looks_through(scene):
-        column.operator("semblance.restore_view", icon="LOOP_BACK")
-    if view.matches_colours(scene):
-        column.operator("semblance.restore_colours", icon="LOOP_BACK")
+    if has_face or looks:
+        row = column.row(align=True)
+        row.operator("semblance.look_through", icon="CAMERA_DATA", depress=looks)
+        if looks:
+            row.operator("semblance.restore_view", text="", icon="LOOP_BACK")
+    if has_face or matches:
+        row = column.row(align=True)
+        row.operator("semblance.match_colours", icon="COLOR", depress=matches)
+        if matches:
+            row.operator("semblance.restore_colours", text="", icon="LOOP_BACK")
 
 
 def _is_dark(context: bpy.types.Context) -> bool:
