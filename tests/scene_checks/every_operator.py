@@ -40,13 +40,14 @@ CALLS = {
     "mirror_expression": {},
     "show_texture": {"texture": "VERTEX"},
     "show_confidence": {"show": True},
+    "rebake": {"size": "512"},
     "dismiss_error": {},
     "copy_report": {},
     "backend_check": {},
 }
 # Refused by their polls here; backend_preferences.py runs those of the backend.
 REFUSED = {"cancel", "backend_cancel", "backend_remove"}
-NEEDS_WINDOW = {"open_preferences"}
+NEEDS_WINDOW = {"open_preferences", "show_light_here"}
 NEEDS_NETWORK = {"backend_setup"}
 amiss, facts = [], {}
 
