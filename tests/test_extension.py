@@ -67,7 +67,9 @@ def test_every_operator(archive: Path, tmp_path: Path, version: str) -> None:
     result, photo, python = tmp_path / "face.npz", tmp_path / "ok.png", tmp_path / "python"
     head().save(result)
     Image.new("RGB", (64, 80), (120, 90, 60)).save(photo)
-    python.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" -m semblance.tests.fake_worker "$@"\n')
+    # What comes before the device starts the real worker.
+    start = 'while [ "$1" != --device ]; do shift; done'
+    python.write_text(f'#!/bin/sh\n{start}\nexec "{sys.executable}" -m semblance.tests.fake_worker "$@"\n')
     python.chmod(0o755)
     script = CHECKS / "every_operator.py"
     printed = run_python(script, archive, tmp_path, result, photo, python, python=interpreter(version))

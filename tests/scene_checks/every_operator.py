@@ -47,7 +47,7 @@ CALLS = {
 }
 # Refused by their polls here; backend_preferences.py runs those of the backend.
 REFUSED = {"cancel", "backend_cancel", "backend_remove"}
-NEEDS_WINDOW = {"open_preferences", "show_light_here"}
+NEEDS_WINDOW = {"open_preferences", "show_face", "show_light_here"}
 NEEDS_NETWORK = {"backend_setup"}
 amiss, facts = [], {}
 
