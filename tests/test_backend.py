@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,7 @@ HELLO = Hello("cpu", VERSIONS)
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with Job(FAKE, grace_seconds=0.5) as job:
+    with Job(FAKE) as job:
         yield job
 
 
@@ -120,6 +119,7 @@ def test_cancel_without_a_request_is_nothing(job: Job) -> None:
 
 @pytest.mark.parametrize("photo", ["deaf.jpg", "stubborn.jpg"])
 def test_a_worker_that_does_not_obey_is_ended(job: Job, photo: str) -> None:
+    job._grace = 0.5
     job.request(Request(Path(photo)))
     wait_for_stage(job, "stubborn" if photo == "stubborn.jpg" else "faces")
     job.cancel()
@@ -155,7 +155,7 @@ def test_close_leaves_nothing(job: Job, tmp_path: Path) -> None:
 
 
 def test_two_jobs_do_not_meet(job: Job) -> None:
-    with Job(FAKE, grace_seconds=0.5) as other:
+    with Job(FAKE) as other:
         for each in (job, other):
             each.request(Request(Path("slow.jpg")))
         for each in (job, other):
@@ -164,9 +164,7 @@ def test_two_jobs_do_not_meet(job: Job) -> None:
         assert failure(finish(other)).code == "cancelled"
         assert computes(other) and job.busy
         other.close()
-        start = time.monotonic()
         wait_for_stage(job, "texture")
-        assert time.monotonic() - start < 5
 
 
 def test_the_real_worker_starts_under_any_folder_name(tmp_path: Path) -> None:
