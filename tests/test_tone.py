@@ -12,6 +12,8 @@ from semblance.core_models.texture.cues import (
     Cue,
     brightest,
 )
+from semblance.core_models.texture.environment import SkinSamples
+from semblance.core_models.texture.light import _unevenness
 from semblance.core_models.texture.tone import settle_tone
 
 SKINS = {place: skin_colour(place, 0.03) for place in (0.1, 0.3, 0.5, 0.7, 0.9)}
@@ -95,6 +97,18 @@ def test_a_dark_photo_has_weak_light_not_dark_skin() -> None:
     usual, dark = (typology_angle(settle_tone(skin, log_level=np.log(level)).albedo) for level in (1.0, 0.35))
     assert usual < truth - 40
     assert abs(dark - truth) < 15
+
+
+def test_a_lamp_from_the_side_lifts_the_mean_above_what_most_of_the_skin_shows() -> None:
+    def unevenness(shading: np.ndarray) -> float:
+        ones = np.ones((len(shading), 3), np.float32)
+        samples = SkinSamples(ones, ones, np.ones((len(shading), 1), np.float32), np.ones(len(shading)))
+        return _unevenness(samples, np.repeat(shading[:, None], 3, axis=1))
+
+    assert unevenness(np.full(100, 0.7)) == pytest.approx(0)
+    lamp = np.where(np.arange(100) < 20, 2.0, 0.8)
+    assert unevenness(lamp) == pytest.approx(np.log(1.04 / 0.8), abs=1e-6)
+    assert unevenness(np.where(np.arange(100) < 20, 9.0, 0.8)) == pytest.approx(0.3)
 
 
 def test_light_times_skin_is_what_was_seen() -> None:

@@ -46,7 +46,7 @@ _LESS_RED = 0.15
 """By how much teeth are less red than the skin, log(red ÷ green)."""
 _LEAST_LEVEL = 1e-4
 _LEAST_LIKELIHOOD = 1e-12
-_MANY_PIXELS = 250_000
+_MANY_PIXELS = 60_000
 _DARKEST = -2.5
 """Beyond, a photo is black whatever it shows."""
 
@@ -141,5 +141,6 @@ def photo_exposure(photo_srgb: np.ndarray) -> float:
     """
     step = max(1, int(np.sqrt(photo_srgb[..., 0].size / _MANY_PIXELS)))
     luminance = srgb_to_linear(photo_srgb[::step, ::step]) @ LUMINANCE
-    brightness = max(np.quantile(luminance, share) / least for share, least in WELL_EXPOSED)
+    shares, least = np.transpose(WELL_EXPOSED)
+    brightness = float((np.quantile(luminance, shares) / least).max())
     return float(np.clip(np.log(max(brightness, _LEAST_LEVEL)), _DARKEST, 0.0))
