@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..core_models.reconstruction import CancelledError, SemblanceError, write_hint
-from .environment import READY, EnvironmentPlan, remove_environment
+from .environment import READY, EnvironmentPlan, EnvironmentRemoval
 from .pip_output import EnvironmentSetupError, PipProgress, SetupDiskFullError, explain
 
 _LOG = "setup.log"
@@ -57,6 +57,7 @@ class EnvironmentSetup:
         self.finished = False
         self._plan = plan
         self._steps: list[_Step] = []
+        self._removal: EnvironmentRemoval | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
         self._progress = PipProgress()
@@ -76,9 +77,13 @@ class EnvironmentSetup:
             SetupDiskFullError: there is not enough room.
             EnvironmentSetupError: the folder cannot be written.
         """
+        if self._plan.folder.is_dir() and not self._plan.is_begun:
+            self._removal, self.label = EnvironmentRemoval(self._plan.folder), "Removing the old one"
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
         folder = self._plan.folder
-        if not self._plan.is_begun:
-            remove_environment(folder)
         try:
             (folder / "tmp").mkdir(parents=True, exist_ok=True)
             self._check_room()
@@ -95,6 +100,8 @@ class EnvironmentSetup:
 
     def poll(self) -> None:
         """See how far it is; start the next step."""
+        if self._removal is not None:
+            self._poll_removal(self._removal)
         if self._process is None:
             return
         self._read_progress()
@@ -118,6 +125,8 @@ class EnvironmentSetup:
 
     def cancel(self) -> None:
         """Stop; what is finished stays for the next time."""
+        if self.finished:
+            return
         if self._process is not None:
             self._process.terminate()
             try:
@@ -125,7 +134,18 @@ class EnvironmentSetup:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-            self._end(CancelledError("The set-up was cancelled.", "Press the button again to go on with it."))
+        self._removal = None
+        self._end(CancelledError("The set-up was cancelled.", "Press the button again to go on with it."))
+
+    def _poll_removal(self, removal: EnvironmentRemoval) -> None:
+        try:
+            removal.poll()
+            if removal.finished:
+                self._removal = None
+                self._begin()
+        except SemblanceError as error:
+            self._removal = None
+            self._end(error)
 
     def _start_step(self) -> None:
         step = self._steps[0]
@@ -169,8 +189,8 @@ class EnvironmentSetup:
     def _end(self, error: SemblanceError | None) -> None:
         self._process, self.error, self.finished = None, error, True
         self.fraction = 1.0 if error is None else self.fraction
-        assert self._log is not None
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
         shutil.rmtree(self._plan.folder / "tmp", ignore_errors=True)
         if error is None:
             shutil.rmtree(self._plan.folder / "cache", ignore_errors=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ..core_models.reconstruction import SemblanceError
 from .backend import Job
-from .environment import EnvironmentPlan
+from .environment import EnvironmentPlan, EnvironmentRemoval
 from .environment_setup import EnvironmentSetup
 from .launch import worker_command
 from .messages import Failed, Hello
 
 
 class Installation:
-    """At most one set-up or check at a time; `poll` is to be called a few times a second while it is `busy`."""
+    """At most one set-up, removal or check at a time; `poll` is to be called a few times a second while `busy`."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
@@ -28,17 +28,20 @@ class Installation:
         self.python = ""
         """The interpreter that was last asked."""
         self._check: Job | None = None
+        self._removal: EnvironmentRemoval | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a set-up or a check is going on."""
-        return self.setup is not None or self._check is not None
+        """Whether a set-up, a removal or a check is going on."""
+        return any((self.setup, self._removal, self._check))
 
     @property
     def status(self) -> str:
         """One line, in words."""
         if self.setup is not None:
             return "Being set up …"
+        if self._removal is not None:
+            return "Being removed …"
         if self._check is not None:
             return "Asking it …"
         if self.error is not None:
@@ -47,7 +50,7 @@ class Installation:
             return "Not asked yet: Check Backend starts it once."
         versions = self.hello.versions
         parts = [f"{name} {versions[key]}" for key, name in _SHOWN.items() if key in versions]
-        return " · ".join(["Ready", *parts, f"computes on {self.hello.device}"])
+        return " · ".join(["Ready", *parts, f"on {self.hello.device.upper()}"])
 
     def set_up(self, plan: EnvironmentPlan) -> None:
         """Begin to make the environment, or go on with it.
@@ -59,6 +62,11 @@ class Installation:
         self.forget()
         setup.start()
         self.setup = setup
+
+    def remove(self, folder: Path) -> None:
+        """Begin to delete an environment."""
+        self.forget()
+        self._removal = EnvironmentRemoval(folder)
 
     def check(self, python: str, device: str) -> None:
         """Begin to ask the worker what it is.
@@ -80,6 +88,8 @@ class Installation:
                 self.error = self.setup.error
                 self.log = self.setup.log if self.setup.error else None
                 self.setup = None
+        if self._removal is not None:
+            self._poll_removal(self._removal)
         if self._check is not None:
             for event in self._check.poll():
                 if isinstance(event, Hello):
@@ -98,6 +108,15 @@ class Installation:
         if self._check is not None:
             self._check.close()
             self._check = None
+        self._removal = None
+
+    def _poll_removal(self, removal: EnvironmentRemoval) -> None:
+        try:
+            removal.poll()
+        except SemblanceError as error:
+            self.error = error
+        if removal.finished or self.error is not None:
+            self._removal = None
 
     def forget(self) -> None:
         """Know nothing again, because the interpreter is another one now."""
@@ -105,7 +124,7 @@ class Installation:
         self.python = ""
 
 
-_SHOWN = {"python": "Python", "torch": "PyTorch", "mediapipe": "MediaPipe", "models": "model"}
+_SHOWN = {"python": "Python", "torch": "PyTorch", "models": "model"}
 _installation = Installation()
 
 

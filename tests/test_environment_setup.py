@@ -14,10 +14,10 @@ import pytest
 
 from semblance.addon.environment import (
     EnvironmentPlan,
+    EnvironmentRemoval,
     environment_python,
     is_current,
     is_half_made,
-    remove_environment,
 )
 from semblance.addon.environment_setup import EnvironmentSetup
 from semblance.addon.pip_output import NetworkError, PipProgress, SetupDiskFullError
@@ -181,9 +181,13 @@ def test_a_program_that_does_not_start_is_a_sentence(plan: EnvironmentPlan) -> N
 @fakes
 def test_removed(plan: EnvironmentPlan) -> None:
     assert run(plan) is None
-    remove_environment(plan.folder)
+    (plan.folder / "lib64").symlink_to("bin")
+    removal = EnvironmentRemoval(plan.folder)
+    while not removal.finished:
+        removal.poll(0.0001)
+        assert environment_python(plan.folder) is None
     assert not plan.folder.exists()
-    remove_environment(plan.folder)
+    assert Path(plan.base).exists()
 
 
 def test_progress_adds_up_over_files() -> None:

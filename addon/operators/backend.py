@@ -13,7 +13,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ...core_models.reconstruction import SemblanceError
-from ..environment import EnvironmentPlan, remove_environment
+from ..environment import EnvironmentPlan
 from ..installation import installation
 from ..interpreter import base_python
 from ..preferences import REQUIREMENTS, chosen_backend, environment_folder
@@ -21,7 +21,7 @@ from ..report import report_text
 from ..session import end_session, session
 from ..wheels import TorchBuild, this_machine, torch_builds
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
 _MANIFEST = Path(__file__).parents[2] / "blender_manifest.toml"
 
 
@@ -130,12 +130,11 @@ class SEMBLANCE_OT_backend_remove(bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Delete it."""
+        """Begin; in background mode, to the end."""
         folder = environment_folder()
         assert folder is not None
-        installation().forget()
         end_session()
-        return {"CANCELLED"} if _reported(self, lambda: remove_environment(folder)) else {"FINISHED"}
+        return _begin(self, lambda: installation().remove(folder))
 
 
 class SEMBLANCE_OT_backend_check(bpy.types.Operator):
