@@ -73,9 +73,7 @@ def test_every_operator(archive: Path, tmp_path: Path, version: str) -> None:
     python.chmod(0o755)
     script = CHECKS / "every_operator.py"
     printed = run_python(script, archive, tmp_path, result, photo, python, python=interpreter(version))
-    facts = last_json(printed)
-    assert facts.pop("amiss") == [], printed
-    assert facts.pop("arrays") > 10
+    assert last_json(printed) == [], printed
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the fake Python is a script with a first line")
@@ -108,5 +106,5 @@ def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) ->
     }
 
 
-def last_json(printed: str) -> dict[str, Any]:
+def last_json(printed: str) -> Any:
     return json.loads(printed.splitlines()[-1])
