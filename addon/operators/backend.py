@@ -198,6 +198,7 @@ def _reported(operator: bpy.types.Operator, action: Callable[[], object]) -> Sem
         action()
     except SemblanceError as error:
         installation().error = error
+        _redraw()
         operator.report({"ERROR"}, str(error))
         return error
     return None
