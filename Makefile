@@ -1,6 +1,7 @@
 # make face PHOTO=portrait.jpg    one photo → portrait.blend and portrait_preview.png
 # make test                       the tests
 # make test-blender               the tests in Blender 4.2, 4.5 and 5.0
+# make test-gui                   the tests in real windows, of blender on the PATH or in SEMBLANCE_BLENDER_ROOTS
 # make extension                  dist/semblance-VERSION.zip, to install in Blender
 # All make .venv on first use. Choose the torch wheel with TORCH_INDEX, for example
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu (small) or …/whl/cu130 (NVIDIA).
@@ -18,7 +19,7 @@ SPACE_GB := $(if $(filter Darwin,$(shell uname))$(findstring cpu,$(TORCH_INDEX))
 
 stop = { printf '%s\n' "$(1)" >&2; exit 1; }
 
-.PHONY: face test test-slow test-blender extension lint gallery clean
+.PHONY: face test test-slow test-blender test-gui extension lint gallery clean
 
 face: .venv/ready
 	@$(BIN)/semblance face $(if $(PHOTO),"$(PHOTO)",--demo) $(ARGS)
@@ -33,6 +34,9 @@ test-slow: .venv/ready-dev
 test-blender: .venv/ready-dev .venv-bpy4.2.23/ready .venv-bpy5.0.1/ready
 	@SEMBLANCE_BPY42=$(CURDIR)/.venv-bpy4.2.23/bin/python SEMBLANCE_BPY50=$(CURDIR)/.venv-bpy5.0.1/bin/python \
 		$(BIN)/python -m pytest -m blender
+
+test-gui: .venv/ready-dev
+	@$(BIN)/python -m pytest -m slow -x -rs tests/gui
 
 extension: .venv/ready
 	@$(BIN)/python tools/build_extension.py

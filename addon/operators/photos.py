@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ...core_models.reconstruction import SemblanceError
-from .. import runner, thumbnails
+from .. import runner
 from ..photos import background_image, key_of
 from ..session import session
 from ..tasks import find_faces_task
@@ -157,15 +157,9 @@ def _add(context: bpy.types.Context, entries: list[dict[str, Any]]) -> None:
         if settings.active_photo != last:
             settings.photos.remove(last)
         elif not bpy.app.background:
-            _show(photo)
-
-
-def _show(photo: Any) -> None:
-    if not photo.image:
-        thumbnails.keep(key_of(photo), Path(key_of(photo)), lasting=True)
-    # Of a file that is not there, Reconstruct says so.
-    with contextlib.suppress(SemblanceError):
-        runner.start([find_faces_task(photo)])
+            # Of a file that is not there, Reconstruct says so.
+            with contextlib.suppress(SemblanceError):
+                runner.start([find_faces_task(photo)])
 
 
 CLASSES = (

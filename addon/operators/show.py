@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene.result import eyes_of, face_of
+from ..scene.result import face_of
 
 
 class SEMBLANCE_OT_show_face(bpy.types.Operator):
@@ -26,11 +26,10 @@ class SEMBLANCE_OT_show_face(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Turn and zoom the view."""
         face = face_of(context)
+        assert face is not None
         for selected in context.selected_objects:
             selected.select_set(False)
-        for part in (face, eyes_of(face)):
-            if part is not None:
-                part.select_set(True)
+        face.select_set(True)
         context.view_layer.objects.active = face
         space = context.space_data
         if space.shading.type in {"WIREFRAME", "SOLID"}:

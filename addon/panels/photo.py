@@ -64,7 +64,7 @@ class SEMBLANCE_UL_photos(bpy.types.UIList):
     ) -> None:
         """Name, state, remove."""
         row, key = layout.row(align=True), key_of(item)
-        row.label(text=title_of(item), icon_value=thumbnails.icon_of(f"{key}#0") or thumbnails.icon_of(key))
+        row.label(text=title_of(item), icon_value=_icon_of(item))
         state = session().state_of(key)
         if state is not None:
             row.label(icon=_STATE_ICONS[state])
@@ -89,8 +89,13 @@ class SEMBLANCE_PT_photo(bpy.types.Panel):
             photo = settings.photos[min(settings.active_photo, len(settings.photos) - 1)]
             _draw_faces(self.layout.column(), photo)
             _draw_how(self.layout.column(), settings)
-            _draw_work(self.layout.column(), context, settings)
             failure = session().failure_of(key_of(photo)) or failure
+        if session().making:
+            _draw_work(self.layout.column(), context)
+        elif settings.photos:
+            _draw_button(self.layout.column(), settings)
+        for note in session().notes:
+            paragraph(self.layout, context, note, "INFO")
         if failure is not None:
             _draw_failure(self.layout, context, failure)
         _draw_result(self.layout, context)
@@ -123,14 +128,21 @@ def _draw_faces(layout: bpy.types.UILayout, photo: Any) -> None:
     if len(found) > 1:
         _draw_choice(layout, photo, len(found))
         return
-    icon = thumbnails.icon_of(f"{key}#0") or thumbnails.icon_of(key)
-    if photo.image and not found:
-        icon = layout.icon(photo.image)
-    layout.template_icon(icon, scale=6.0)
+    icon = _icon_of(photo)
+    if icon:
+        layout.template_icon(icon, scale=6.0)
     if session().looks_for_faces(key):
         layout.progress(factor=session().fraction, text="Finding faces")
     elif not found:
         layout.operator("semblance.find_faces", icon="VIEWZOOM")
+
+
+def _icon_of(photo: Any) -> int:
+    """Its largest face; the whole photo while that is not known."""
+    found = thumbnails.icon_of(f"{key_of(photo)}#0")
+    if found:
+        return found
+    return bpy.types.UILayout.icon(photo.image) if photo.image else thumbnails.icon_of_file(key_of(photo))
 
 
 def _draw_choice(layout: bpy.types.UILayout, photo: Any, count: int) -> None:
@@ -150,24 +162,23 @@ def _draw_how(layout: bpy.types.UILayout, settings: Any) -> None:
     layout.prop(settings, "quality")
 
 
-def _draw_work(layout: bpy.types.UILayout, context: bpy.types.Context, settings: Any) -> None:
+def _draw_work(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     running = session()
-    if not running.making:
-        row = layout.row()
-        row.scale_y = 1.8
-        row.operator("semblance.reconstruct", text=_button_text(settings), icon="USER")
-        for note in running.notes:
-            paragraph(layout, context, note, "INFO")
-        return
-    number, count = running.place
     row = layout.row(align=True)
     row.scale_y = 1.3
     row.progress(factor=running.fraction, text=running.stage)
     row.operator("semblance.cancel", text="", icon="X")
+    number, count = running.place
     if running.current is not None and count > 1:
         layout.label(text=f"{number} of {count}: {running.current.title}")
     if running.ended and not scene_is_free():
         paragraph(layout, context, "The face is ready. It comes when you are back in Object Mode.", "INFO")
+
+
+def _draw_button(layout: bpy.types.UILayout, settings: Any) -> None:
+    row = layout.row()
+    row.scale_y = 1.8
+    row.operator("semblance.reconstruct", text=_button_text(settings), icon="USER")
 
 
 def _button_text(settings: Any) -> str:

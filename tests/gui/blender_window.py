@@ -107,6 +107,11 @@ class BlenderWindow:
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(_pixels(dump)).save(target)
 
+    def quit(self) -> int:
+        """End Blender as a user does; its exit code."""
+        (self.folder / "request.py").write_text("bpy.ops.wm.quit_blender()", "utf-8")
+        return self._process.wait(60)
+
     def log(self) -> str:
         """The end of what Blender printed."""
         return (self.folder / "blender.log").read_text("utf-8", "replace")[-3000:]
@@ -142,11 +147,13 @@ def blender_window(root: str, shared: Sequence[str] = ()) -> Iterator[BlenderWin
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for path in shared if root else ():
             _mount(stack, path, root)
+        (folder / "tmp").mkdir()
         archive = build(folder / "dist")
         environment = {
             **os.environ,
             "BLENDER_USER_RESOURCES": str(inside / "user"),
             "SEMBLANCE_REMOTE": str(inside),
+            "TMPDIR": str(inside / "tmp"),
             "LIBGL_ALWAYS_SOFTWARE": "1",
         }
         chroot = ["chroot", root] if root else []
@@ -200,7 +207,7 @@ def _mount(stack: ExitStack, path: str, root: str) -> None:
     target = Path(root, *Path(path).parts[1:])
     target.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "--bind", "-o", "ro", path, str(target)], check=True)
-    stack.callback(subprocess.run, ["umount", "-l", str(target)], check=True)
+    stack.callback(subprocess.run, ["umount", "-l", str(target)])
 
 
 def _screen(stack: ExitStack) -> str:
