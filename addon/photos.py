@@ -25,7 +25,7 @@ def key_of(photo: Any) -> str:
 def title_of(photo: Any) -> str:
     """The photo's name, for people and for the face's datablocks."""
     name = photo.image.name if photo.image else Path(bpy.path.abspath(photo.filepath)).name
-    return Path(name).stem or name
+    return Path(name).stem or name or "Deleted image"
 
 
 def file_of(photo: Any) -> Path:
@@ -36,8 +36,10 @@ def file_of(photo: Any) -> Path:
     """
     if photo.image:
         return image_file(photo.image)
+    if not photo.filepath:
+        raise PhotoFileError("There is no photo: its image was deleted.", "Remove it from the list.")
     path = Path(bpy.path.abspath(photo.filepath))
-    if not photo.filepath or not path.is_file():
+    if not path.is_file():
         raise PhotoFileError(f"There is no photo '{path}'.", "Choose it again, or remove it from the list.")
     return path
 

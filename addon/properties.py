@@ -64,8 +64,8 @@ class SEMBLANCE_PG_settings(bpy.types.PropertyGroup):
     )
     same_person: BoolProperty(
         name="Same Person",
-        description="The photos show one person: make one face of them all, with the first one's camera, expression "
-        "and light",
+        description="The photos show one person, whose face is the largest in each: make one face of them all, with "
+        "the first one's camera, expression and light",
     )
 
 

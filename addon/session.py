@@ -6,6 +6,7 @@ has ended; only then is the next one sent, so that the files of a result live un
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ class Session:
         self.failure: Failure | None = None
         """The last one, until `forget_failures`."""
         self.notes: tuple[str, ...] = ()
-        """Sentences on the last success."""
+        """Sentences on the last success, until the next task."""
         self.found: dict[str, tuple[FoundFace, ...]] = {}
         """A photo's key → its faces, the largest first."""
         self._job: Job | None = None
@@ -119,7 +120,7 @@ class Session:
     def add(self, *tasks: Task) -> None:
         """Let `tasks` wait for their turn."""
         if not self.busy:
-            self._count = 0
+            self._count, self.notes = 0, ()
         self._waiting += tasks
         self._count += len(tasks)
 
@@ -168,14 +169,17 @@ class Session:
         """Move the files of what waits to be taken into `folder`: an idle worker deletes them."""
         if self._ended is None or not isinstance(self._ended.event, Done):
             return
-        folder.mkdir(exist_ok=True)
-        kept = [
-            replace(face, result=Path(shutil.move(face.result, folder / f"{uuid4().hex}.npz")))
-            for face in self._ended.event.faces
-            if face.result.parent != folder
-        ]
-        if kept:
-            self._ended = replace(self._ended, event=replace(self._ended.event, faces=tuple(kept)))
+        faces = self._ended.event.faces
+        if all(face.result.parent == folder for face in faces):
+            return
+        # On a full disk they stay where they are.
+        with contextlib.suppress(OSError):
+            folder.mkdir(exist_ok=True)
+            kept = tuple(
+                replace(face, result=Path(shutil.move(face.result, folder / f"{uuid4().hex}.npz")))
+                for face in faces
+            )
+            self._ended = replace(self._ended, event=replace(self._ended.event, faces=kept))
 
     def cancel(self) -> None:
         """Give up the current task and all that wait."""

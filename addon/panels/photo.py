@@ -132,7 +132,8 @@ def _draw_faces(layout: bpy.types.UILayout, photo: Any) -> None:
     if icon:
         layout.template_icon(icon, scale=6.0)
     if session().looks_for_faces(key):
-        layout.progress(factor=session().fraction, text="Finding faces")
+        now = session().state_of(key) is State.WORKING
+        layout.progress(factor=session().fraction if now else 0.0, text="Finding faces")
     elif not found:
         layout.operator("semblance.find_faces", icon="VIEWZOOM")
 
@@ -213,11 +214,13 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     box = layout.box()
     box.label(text=face.name, icon="USER")
     column = box.column(align=True)
-    rms = report["landmark_rms_percent"]
-    words, icon = next((words, icon) for limit, words, icon in _FITS if rms < limit)
-    column.label(text=f"{words} to the photo", icon=icon)
-    seen = report["seen_share"]
-    column.label(text=f"{seen:.0%} seen, {1 - seen:.0%} invented", icon="HIDE_OFF")
+    if "landmark_rms_percent" in report:
+        rms = report["landmark_rms_percent"]
+        words, icon = next((words, icon) for limit, words, icon in _FITS if rms < limit)
+        column.label(text=f"{words} to the photo", icon=icon)
+    if "seen_share" in report:
+        seen = report["seen_share"]
+        column.label(text=f"{seen:.0%} seen, {1 - seen:.0%} invented", icon="HIDE_OFF")
     for warning in report.get("warnings", ()):
         paragraph(box, context, warning, "ERROR")
     box.operator("semblance.show_face", icon="ZOOM_SELECTED")

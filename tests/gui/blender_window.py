@@ -41,7 +41,7 @@ class BlenderWindow:
         self.folder = folder
         self.inside = inside
 
-    def run(self, code: str, timeout: float = 60.0) -> Any:
+    def run(self, code: str, timeout: float = 180.0) -> Any:
         """Run Python and return its variable `answer`."""
         temporary = self.folder / "request.tmp"
         temporary.write_text(code, "utf-8")
@@ -180,7 +180,7 @@ def blender_window(root: str, shared: Sequence[str] = ()) -> Iterator[BlenderWin
         )
         stack.callback(_end, process)
         blender = BlenderWindow(process, folder, inside, display)
-        blender.wait("True", timeout=120)
+        blender.run("pass")
         yield blender
 
 
