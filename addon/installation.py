@@ -37,7 +37,7 @@ class Installation:
 
     @property
     def status(self) -> str:
-        """One line, in words."""
+        """One line, in words; empty where nothing is known."""
         if self.setup is not None:
             return "Being set up …"
         if self._removal is not None:
@@ -47,7 +47,7 @@ class Installation:
         if self.error is not None:
             return str(self.error)
         if self.hello is None:
-            return "Not asked yet: Check Backend starts it once."
+            return ""
         versions = self.hello.versions
         parts = [f"{name} {versions[key]}" for key, name in _SHOWN.items() if key in versions]
         return " · ".join(["Ready", *parts, f"on {self.hello.device.upper()}"])

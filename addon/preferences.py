@@ -82,8 +82,7 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, _context: bpy.types.Context) -> None:
         """Status, buttons, choices, and what to know about photos."""
         state, folder = installation(), environment_folder()
-        nothing = folder is not None and not folder.exists() and not self.interpreter
-        _draw_status(self.layout.box(), state, nothing)
+        _draw_status(self.layout.box(), state, state.status or _before_asking(self, folder))
         if state.setup is not None:
             row = self.layout.row(align=True)
             row.progress(factor=state.setup.fraction, text=state.setup.label)
@@ -105,11 +104,19 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         )
 
 
-def _draw_status(layout: bpy.types.UILayout, state: Any, nothing: bool) -> None:
+def _before_asking(preferences: SEMBLANCE_AP_preferences, folder: Path | None) -> str:
+    """What can be said of the backend that was not started yet."""
+    if preferences.interpreter or folder is None:
+        return "Not asked yet."
+    if not folder.exists():
+        return "Not set up yet."
+    return "The set-up is not finished." if is_half_made(folder) else "Set up, and not asked yet."
+
+
+def _draw_status(layout: bpy.types.UILayout, state: Any, status: str) -> None:
     column = layout.column(align=True)
     icon = "ERROR" if state.error else "CHECKMARK" if state.hello else "QUESTION"
-    unknown = nothing and not (state.busy or state.error or state.hello)
-    for line in _wrapped(f"Backend: {'Not set up yet.' if unknown else state.status}"):
+    for line in _wrapped(f"Backend: {status}"):
         column.label(text=line, icon=icon)
         icon = "BLANK1"
     if state.python:

@@ -99,7 +99,7 @@ def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) ->
         "chosen by itself": True,
         "removed": [["FINISHED"], True],
         "checked": ["FINISHED"],
-        "forgotten": "Not asked yet: Check Backend starts it once.",
+        "forgotten": "",
         "goes on": True,
         "ended": True,
         "timer left": False,

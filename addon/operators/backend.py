@@ -167,7 +167,7 @@ class SEMBLANCE_OT_copy_report(bpy.types.Operator):
             "Semblance": tomllib.loads(_MANIFEST.read_text(encoding="utf-8"))["version"],
             "Blender": f"{bpy.app.version_string} ({bpy.app.build_hash.decode()})",
             "System": f"{platform.platform()} ({platform.machine()}), Python {platform.python_version()}",
-            "Backend": state.status,
+            "Backend": state.status or "not asked",
             **(hello.versions if hello else {}),
         }
         error, log = state.error, state.log
