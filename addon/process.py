@@ -75,6 +75,8 @@ class WorkerProcess:
                 env=_environment(),
                 text=True,
                 encoding="utf-8",
+                # What ends a whole group ends Blender; the worker sees that, and deletes its files first.
+                start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
 

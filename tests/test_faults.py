@@ -327,6 +327,7 @@ CLOSED = {
 @linux
 @pytest.mark.parametrize("when", CLOSED)
 def test_blender_dies(temporary: Path, when: str) -> None:
+    """With all that is in its process group, as at the end of a session or by a job scheduler."""
     options, photo, reached = CLOSED[when]
     blender = f"""
         import os, time; from pathlib import Path
@@ -337,10 +338,14 @@ def test_blender_dies(temporary: Path, when: str) -> None:
         while not ({reached}):
             events += job.poll(); time.sleep(0.01)
         print(job._worker._process.pid, flush=True)
-        os.kill(os.getpid(), 9)
+        os.killpg(0, 9)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(blender)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", textwrap.dedent(blender)],
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
     worker = int(done.stdout)
     until(lambda: not is_alive(worker), seconds=10)
