@@ -66,9 +66,9 @@ def test_lamps_turn_with_the_world(facts: dict[str, Any]) -> None:
 
 
 def test_a_rig_fits_a_face_that_was_moved_turned_and_scaled(facts: dict[str, Any]) -> None:
-    """The key at (0, −0.8, 0.8) of a face twice the size, a quarter turn to the left, at (1, 2, 3)."""
-    assert facts["rigs"]["moved"] == [2.6, 2.0, 4.6]
-    assert facts["rigs"]["watts"] == 80.0
+    """The key at (0, −0.8, 0.85) of a face twice the size, a quarter turn to the left, at (1, 2, 3)."""
+    assert facts["rigs"]["moved"] == [2.6, 2.0, 4.7]
+    assert facts["rigs"]["watts"] == 88.0
 
 
 def test_lamps_that_the_user_changed_are_kept(facts: dict[str, Any]) -> None:
