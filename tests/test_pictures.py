@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from semblance.addon.scene.light import sh_basis, sh_in_blender
 from semblance.core_models.colour import linear_to_srgb
+from semblance.core_models.morphable.topology import INNER_LIPS
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
 from semblance.tests.gui.blender_window import blender_window, roots
 from semblance.tests.scene_checks.build_heads import head_with_eyeballs
 
-INNER_LIPS = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]
 pytestmark = pytest.mark.slow
 
 
@@ -97,7 +97,7 @@ def agreement(result: Reconstruction, picture: Path) -> float:
     rendered = np.asarray(Image.open(picture))
     height, width = result.mask.shape
     mouth = Image.new("L", (width, height))
-    lips = result.landmarks[INNER_LIPS] * [width, height] / result.image_size
+    lips = result.landmarks[np.array(INNER_LIPS)] * [width, height] / result.image_size
     ImageDraw.Draw(mouth).polygon([tuple(point) for point in lips], fill=255)
     mouth = mouth.filter(ImageFilter.MaxFilter(3))
     inside = (result.mask == 255) & (np.asarray(mouth) == 0)
