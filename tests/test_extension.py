@@ -44,18 +44,25 @@ def test_the_zip_holds_what_runs_and_nothing_else(archive: Path) -> None:
     assert archive.stat().st_size < 5e6
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the fake backend is a shell script")
 @pytest.mark.parametrize("version", BLENDERS)
 def test_the_extension_lives_in_blender(archive: Path, tmp_path: Path, version: str) -> None:
     result = tmp_path / "face.npz"
     synthetic_reconstruction(n=12, texture_size=16, photo_size=(16, 20)).save(result)
+    python, arguments = tmp_path / "python", tmp_path / "arguments.txt"
+    python.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{arguments}'\nexit 7\n")
+    python.chmod(0o755)
     script = CHECKS / "enable_extension.py"
-    facts = last_json(run_python(script, archive, tmp_path, result, python=interpreter(version)))
+    facts = last_json(run_python(script, archive, tmp_path, result, python, python=interpreter(version)))
     assert facts.pop("blend") > 100_000
+    code, command = facts.pop("handed on")
+    assert code == 7 and arguments.read_text().splitlines()[-len(command) :] == command
     assert facts == {
         "enabled": True,
         "settings": True,
         "heavy": [],
         "help": 0,
+        "refused": 2,
         "enabled_after_writing": True,
         "disabled": True,
     }

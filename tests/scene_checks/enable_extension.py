@@ -1,4 +1,6 @@
-"""Install, enable and disable the extension: `python enable_extension.py ZIP FOLDER RESULT.npz`.
+"""Install, enable and disable the extension: `python enable_extension.py ZIP FOLDER RESULT.npz PYTHON`.
+
+PYTHON is a backend that writes its arguments into FOLDER/arguments.txt and exits with 7.
 
 Runs in any Blender, without Semblance's own environment; prints one JSON object, last.
 """
@@ -8,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-archive, folder, result = sys.argv[1:]
+archive, folder, result, python = sys.argv[1:]
 os.environ["BLENDER_USER_RESOURCES"] = folder
 import bpy  # noqa: E402, I001 (it makes addon_utils importable)
 import addon_utils  # noqa: E402
@@ -22,6 +24,10 @@ def main():
     facts = {"enabled": is_enabled(), "settings": hasattr(bpy.types.Scene, "semblance")}
     facts["heavy"] = [name for name in ("torch", "cv2", "mediapipe", "PIL") if name in sys.modules]
     facts["help"] = addon()._run_command(["face", "--help"])
+    facts["refused"] = addon()._run_command(["evaluate", "--nonsense"])
+    bpy.context.preferences.addons[MODULE].preferences.interpreter = python
+    command = ["evaluate", "--photos", "a folder", "--out", "b"]
+    facts["handed on"] = [addon()._run_command(command), command]
     facts["blend"] = write_blend()
     facts["enabled_after_writing"] = is_enabled()
     addon_utils.disable(MODULE, default_set=True)
