@@ -39,18 +39,18 @@ class Installation:
     def status(self) -> str:
         """One line, in words; empty where nothing is known."""
         if self.setup is not None:
-            return "Being set up …"
+            return "Setting up the backend …"
         if self._removal is not None:
-            return "Being removed …"
+            return "Removing the backend …"
         if self._check is not None:
-            return "Asking it …"
+            return "Asking the backend …"
         if self.error is not None:
             return str(self.error)
         if self.hello is None:
             return ""
         versions = self.hello.versions
-        parts = [f"{name} {versions[key]}" for key, name in _SHOWN.items() if key in versions]
-        return " · ".join(["Ready", *parts, f"on {self.hello.device.upper()}"])
+        parts = (f"Python {versions['python']}", f"PyTorch {versions['torch']}", versions["models"])
+        return " · ".join(("Ready", *parts, self.hello.device.upper()))
 
     def set_up(self, plan: EnvironmentPlan) -> None:
         """Begin to make the environment, or go on with it.
@@ -124,7 +124,6 @@ class Installation:
         self.python = ""
 
 
-_SHOWN = {"python": "Python", "torch": "PyTorch", "models": "model"}
 _installation = Installation()
 
 

@@ -14,7 +14,8 @@ from .interpreter import backend_python
 
 PACKAGE = __package__.rpartition(".")[0]
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
-_LINE_CHARACTERS = 95
+_LINE_CHARACTERS = 76
+"""What a label of the preferences holds at their window's first size."""
 
 
 def environment_folder() -> Path | None:
@@ -107,16 +108,16 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
 def _before_asking(preferences: SEMBLANCE_AP_preferences, folder: Path | None) -> str:
     """What can be said of the backend that was not started yet."""
     if preferences.interpreter or folder is None:
-        return "Not asked yet."
+        return "The backend was not asked yet."
     if not folder.exists():
-        return "Not set up yet."
-    return "The set-up is not finished." if is_half_made(folder) else "Set up, and not asked yet."
+        return "The backend is not set up yet."
+    return "The set-up is not finished." if is_half_made(folder) else "The backend is set up."
 
 
 def _draw_status(layout: bpy.types.UILayout, state: Any, status: str) -> None:
     column = layout.column(align=True)
     icon = "ERROR" if state.error else "CHECKMARK" if state.hello else "QUESTION"
-    for line in _wrapped(f"Backend: {status}"):
+    for line in _wrapped(status):
         column.label(text=line, icon=icon)
         icon = "BLANK1"
     if state.python:
