@@ -11,11 +11,10 @@ from bpy.props import EnumProperty, StringProperty
 from .environment import environment_python, is_current, is_half_made
 from .installation import installation
 from .interpreter import backend_python
+from .text import paragraph
 
 PACKAGE = __package__.rpartition(".")[0]
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
-_LINE_CHARACTERS = 76
-"""What a label of the preferences holds at their window's first size."""
 
 
 def environment_folder() -> Path | None:
@@ -80,10 +79,10 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         folder = environment_folder()
         return environment_python(folder) if folder is not None else None
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Status, buttons, choices, and what to know about photos."""
         state, folder = installation(), environment_folder()
-        _draw_status(self.layout.box(), state, state.status or _before_asking(self, folder))
+        _draw_status(self.layout.box(), context, state, state.status or _before_asking(self, folder))
         if state.setup is not None:
             row = self.layout.row(align=True)
             row.progress(factor=state.setup.fraction, text=state.setup.label)
@@ -114,14 +113,11 @@ def _before_asking(preferences: SEMBLANCE_AP_preferences, folder: Path | None) -
     return "The set-up is not finished." if is_half_made(folder) else "The backend is set up."
 
 
-def _draw_status(layout: bpy.types.UILayout, state: Any, status: str) -> None:
-    column = layout.column(align=True)
+def _draw_status(layout: bpy.types.UILayout, context: bpy.types.Context, state: Any, status: str) -> None:
     icon = "ERROR" if state.error else "CHECKMARK" if state.hello else "QUESTION"
-    for line in _wrapped(status):
-        column.label(text=line, icon=icon)
-        icon = "BLANK1"
+    paragraph(layout, context, status, icon)
     if state.python:
-        column.label(text=state.python, icon="BLANK1")
+        paragraph(layout, context, state.python, "BLANK1")
     row = layout.row(align=True)
     row.operator("semblance.backend_check", icon="FILE_REFRESH")
     row.operator("semblance.copy_report", icon="COPYDOWN")
@@ -138,16 +134,6 @@ def _draw_buttons(layout: bpy.types.UILayout, folder: Path | None) -> None:
     elif not is_current(folder, REQUIREMENTS):
         row.operator("semblance.backend_setup", text="Update Backend", icon="IMPORT")
     row.operator("semblance.backend_remove", icon="TRASH")
-
-
-def _wrapped(text: str) -> list[str]:
-    """Labels do not wrap by themselves."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= _LINE_CHARACTERS:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
 
 
 CLASSES = (SEMBLANCE_AP_preferences,)

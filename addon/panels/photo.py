@@ -14,8 +14,8 @@ from ..runner import scene_is_free
 from ..scene.result import face_of
 from ..session import session
 from ..tasks import photos_to_make
+from ..text import paragraph
 from ..work import BACKEND_CODES, Failure, State
-from .text import paragraph
 
 _STATE_ICONS = {
     State.WAITING: "SORTTIME",
