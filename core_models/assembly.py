@@ -20,11 +20,13 @@ from .morphable.model import MorphableModel
 from .photo.load import Photo
 from .reconstruction import Reconstruction
 from .texture.bake import TextureResult
+from .texture.sew import HEAD_REGIONS
 from .versions import semblance_version
 
 METRES_PER_DECIMETRE = 0.1
 STORED_SIDE = 2048
 """Pixels; the long side of the photo kept in the result."""
+_NOT_THE_FACE = ("mouth", "rim", *HEAD_REGIONS)
 GREY_WARNING = "The photo is black and white: the colour of the skin is a guess."
 
 
@@ -79,7 +81,7 @@ def describe(
         "landmark_rms_percent": round(fits[0].landmark_rms_percent, 4),
         "inter_ocular_px": round(first.face.inter_ocular_px, 2),
         "light_residual": round(texture.light_residual, 4),
-        "seen_share": round(float(np.mean(texture.vertex_confidence > 0.5)), 4),
+        "seen_share": round(seen_share(texture.vertex_confidence, model), 4),
         "photos": [
             {
                 "name": os.path.basename(shot.photo.path),
@@ -156,3 +158,9 @@ def assemble(
 
 def _f32(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, np.float32)
+
+
+def seen_share(confidence: np.ndarray, model: MorphableModel) -> float:
+    """Of the face itself, by vertices; of the head behind it no photo shows much."""
+    own = model.region_faces(*(name for name in model.region_names if name not in _NOT_THE_FACE))
+    return float(np.mean(confidence[np.unique(model.faces[own].numpy())] > 0.5))

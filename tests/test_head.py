@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from semblance.core_models.assembly import seen_share
 from semblance.core_models.geometry.mesh import vertex_normals
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
@@ -158,3 +159,11 @@ def test_colours_continue_across_the_seam(model: MorphableModel) -> None:
     ears = np.flatnonzero(np.isin(mesh.face_region, mesh.regions("ears"))[atlas.triangles])
     level = np.log(values[near].mean(0) / 0.5)
     np.testing.assert_allclose(np.log(sewn[ears] / 0.5).mean(0), level, atol=0.15)
+
+
+def test_the_head_behind_it_does_not_count_as_unseen_face(model: MorphableModel) -> None:
+    face = model.faces[model.region_faces("skin", "lips", "brows", "eyes")].unique().numpy()
+    confidence = np.zeros(model.n_vertices, np.float32)
+    confidence[face] = 1.0
+    assert seen_share(confidence, model) == 1.0
+    assert seen_share(1 - confidence, model) == 0.0

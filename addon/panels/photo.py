@@ -220,7 +220,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         column.label(text=f"{words} to the photo", icon=icon)
     if "seen_share" in report:
         seen = report["seen_share"]
-        column.label(text=f"{seen:.0%} seen, {1 - seen:.0%} invented", icon="HIDE_OFF")
+        column.label(text=f"{seen:.0%} of the face seen, {1 - seen:.0%} invented", icon="HIDE_OFF")
     for warning in report.get("warnings", ()):
         paragraph(box, context, warning, "ERROR")
     box.operator("semblance.show_face", icon="ZOOM_SELECTED")
