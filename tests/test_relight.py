@@ -119,6 +119,7 @@ def test_every_operator_is_one_undo_step_for_all_selected_faces(version: str, tm
     assert facts["faces"] == 2
     assert len(facts["operators"]) == 16
     assert {name for name, found in facts["operators"].items() if found != [True, True, True]} == set()
+    assert facts["face of a removed lamp"]
     assert facts["without a face"] == ["match_colours"]
 
 

@@ -98,7 +98,7 @@ class SEMBLANCE_OT_use_world(OnFaces, bpy.types.Operator):
         faces = faces_of(context)
         view.use_world(faces[0], context.scene)
         for face in faces:
-            _remove_lamps(self, face)
+            _remove_lamps(self, context, face)
             _show_photo_light(face, 0.0)
         return {"FINISHED"}
 
@@ -141,7 +141,7 @@ class SEMBLANCE_OT_use_lamps(OnFaces, bpy.types.Operator):
         if self.kind == lamps.ESTIMATED:
             needed_world(faces[0])
         for face in faces:
-            _remove_lamps(self, face)
+            _remove_lamps(self, context, face)
             _show_photo_light(face, 0.0)
         if self.kind != lamps.ESTIMATED:
             for face in faces:
@@ -169,7 +169,7 @@ class SEMBLANCE_OT_remove_lamps(OnFaces, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove or hide them."""
         for face in faces_of(context):
-            _remove_lamps(self, face)
+            _remove_lamps(self, context, face)
         return {"FINISHED"}
 
 
@@ -258,11 +258,15 @@ def _show_photo_light(face: bpy.types.Object, share: float) -> None:
         inputs[PHOTO_LIGHT].default_value = share
 
 
-def _remove_lamps(operator: bpy.types.Operator, face: bpy.types.Object) -> None:
+def _remove_lamps(operator: bpy.types.Operator, context: bpy.types.Context, face: bpy.types.Object) -> None:
     own = lamps_of(face)
     name = own.name if own is not None else ""
     if not lamps.remove_lamps(face):
         operator.report({"INFO"}, f"You changed the lamps in '{name}': they are kept, hidden")
+    if context.view_layer.objects.active is None and face.name in context.view_layer.objects:
+        # One of the lamps was; the panel goes on with their face.
+        context.view_layer.objects.active = face
+        face.select_set(True)
 
 
 CLASSES = (

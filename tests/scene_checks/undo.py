@@ -53,6 +53,7 @@ def main():
     facts = {"faces": len(faces()), "operators": {}}
     for name, values in OPERATORS:
         facts["operators"][" ".join((name, *map(str, values.values())))] = changed_and_undone(name, values)
+    facts["face of a removed lamp"] = face_after_replacing_its_active_lamp()
     bpy.ops.object.select_all(action="DESELECT")
     bpy.context.view_layer.objects.active = None
     facts["without a face"] = sorted(name for name, _ in OPERATORS if getattr(bpy.ops.semblance, name).poll())
@@ -79,6 +80,16 @@ def changed_and_undone(name, values):
         getattr(run, name)("EXEC_DEFAULT", True, **values)
     alike = all(after[kind][0] == after[kind][1] for kind in ("sliders", "keys", "own lamps"))
     return [after != before, alike or (name == "use_lamps" and values["kind"] == "ESTIMATED"), undone]
+
+
+def face_after_replacing_its_active_lamp():
+    bpy.ops.semblance.use_lamps(kind="RIM")
+    lamp = next(o for o in result.lamps_of(faces()[0]).objects if o.type == "LIGHT")
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.context.view_layer.objects.active = lamp
+    lamp.select_set(True)
+    bpy.ops.semblance.use_lamps(kind="BUTTERFLY")
+    return result.face_of(bpy.context) == faces()[0]
 
 
 def state():
