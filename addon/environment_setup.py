@@ -26,7 +26,7 @@ _LOG = "setup.log"
 _REQUIREMENTS = "requirements.txt"
 _PIP = "pip==26.3"
 """The one that comes with Blender's Python cannot tell how far a download is, nor take it up again."""
-_CHECK = "import torch, cv2, mediapipe, scipy, skimage; print('torch', torch.__version__)"
+_CHECK = "import torch, cv2, mediapipe, scipy, skimage, h5py; print('torch', torch.__version__)"
 _OTHERS_GB = 0.25
 """What the packages beside torch are to download."""
 _GIGABYTE = 1e9
