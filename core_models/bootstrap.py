@@ -56,6 +56,9 @@ _spec = importlib.util.spec_from_file_location(
     "semblance", os.path.join(_ROOT, "__init__.py"), submodule_search_locations=[_ROOT]
 )
 assert _spec is not None and _spec.loader is not None
+# Processes that this one spawns (`train.evaluate`) inherit the path, and find an extension's folder there by its name;
+# last, so that the folder's neighbours shadow nobody.
+sys.path.append(os.path.dirname(_ROOT))
 _package = importlib.util.module_from_spec(_spec)
 sys.modules["semblance"] = _package
 _spec.loader.exec_module(_package)

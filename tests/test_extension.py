@@ -113,5 +113,34 @@ def test_the_preferences_buttons(archive: Path, tmp_path: Path, version: str) ->
     }
 
 
+def test_processes_that_the_backend_spawns_find_the_extension(archive: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "semblance")
+    (tmp_path / "semblance" / "spawning.py").write_text(_SPAWNING)
+    (tmp_path / "numpy.py").write_text("raise SystemExit('a neighbour shadows numpy')")
+    bootstrap = tmp_path / "semblance" / "core_models" / "bootstrap.py"
+    command = [sys.executable, "-E", "-s", bootstrap, "semblance.spawning"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.stdout.strip() == str(tmp_path / "semblance" / "spawning.py"), done.stderr
+
+
+_SPAWNING = """
+import concurrent.futures
+import multiprocessing
+
+import numpy
+
+
+def where() -> str:
+    return __file__
+
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        print(pool.submit(where).result())
+"""
+
+
 def last_json(printed: str) -> Any:
     return json.loads(printed.splitlines()[-1])
