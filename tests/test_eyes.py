@@ -9,7 +9,6 @@ import numpy as np
 
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM
-from semblance.core_models.texture.albedo import ALBEDO_RANGE
 from semblance.core_models.texture.atlas import build_atlas
 from semblance.core_models.texture.eyes import _find_eyes, clear_eyes, held_to
 from semblance.core_models.texture.light import Sight
@@ -70,13 +69,13 @@ def test_gloss_and_lashes_go_into_the_light() -> None:
     shading, found = clear_eyes(replace(sight, appearance=glossy), np.ones_like(prior) * LIGHT, prior)
     changed = np.concatenate([shining[:12], dark[:12]])
     albedo = glossy[changed] / shading[changed]
-    assert np.abs(np.log(albedo / found[iris].mean(0))).max() < 0.4
+    assert np.abs(np.log(albedo / found[iris].mean(0))).max() < 0.6
     seen = sight.seen > 0.5
     np.testing.assert_allclose(found[seen] * shading[seen], glossy[seen], rtol=0.02, atol=2e-3)
 
 
 def test_brown_eyes_without_blue_in_the_photo_do_not_make_blue_light() -> None:
-    """A highlight on them is some tens of times as bright as the iris, not thousands."""
+    """A highlight on them is ten times as bright as the iris, not thousands of times."""
     sight, prior = _staring()
     brown = sight.appearance.copy()
     iris = _ring(sight, 0.0, 5.4)
@@ -85,7 +84,7 @@ def test_brown_eyes_without_blue_in_the_photo_do_not_make_blue_light() -> None:
     brown[seen[::9]] = 1.0
     shading, _ = clear_eyes(replace(sight, appearance=brown), np.ones_like(prior) * LIGHT, prior)
     assert (shading[iris, 2] / shading[iris, 0]).max() < 30
-    assert shading[iris].max() < 1.1 / ALBEDO_RANGE[0]
+    assert shading[iris].max() < 20
 
 
 def test_unseen_eyes_are_left_alone() -> None:

@@ -27,6 +27,10 @@ _RESOLVED_PIXELS = (8.0, 16.0)
 _LIMBUS_MM = (5.5, 6.3)
 _RING_MM = (2.4, 5.3)
 """Where an iris shows its colour, clear of pupil and limbus."""
+_MOST_GLOSS = np.log(12.0)
+"""Log of how much brighter than the light on the eyes a highlight may be. Renderers blur albedo and light apart: what is
+more than that shines on the sclera beside a dark iris.
+"""
 _LEAST_CHANNEL = 0.25
 """Of an iris's luminance: photos crush the blue of brown eyes to black."""
 _DARKER = 0.6
@@ -90,6 +94,7 @@ def clear_eyes(sight: Sight, shading: np.ndarray, prior: np.ndarray) -> tuple[np
     departure = np.log(np.maximum(eyes.colour, 1e-4) / base)
     own = departure - np.log(light)
     own *= 1 - smoothstep(np.abs(own @ LUMINANCE), *_DETAIL)[:, None]
+    own += np.maximum(departure - np.log(light) - own - _MOST_GLOSS, 0.0)
     own *= smoothstep(eyes.seen, _LEAST_SEEN, 1.0)[:, None]
     brighter = _continued(sight, eyes, departure - own)
     shading, prior = shading.copy(), prior.copy()
