@@ -28,8 +28,8 @@ _LIMBUS_MM = (5.5, 6.3)
 _RING_MM = (2.4, 5.3)
 """Where an iris shows its colour, clear of pupil and limbus."""
 _MOST_GLOSS = np.log(12.0)
-"""Log of how much brighter than the light on the eyes a highlight may be. Renderers blur albedo and light apart: what is
-more than that shines on the sclera beside a dark iris.
+"""Log of how much brighter than the light on the eyes a highlight may be. Renderers blur albedo and light apart: more
+than that would shine on the sclera beside a dark iris.
 """
 _LEAST_CHANNEL = 0.25
 """Of an iris's luminance: photos crush the blue of brown eyes to black."""
