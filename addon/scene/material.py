@@ -100,6 +100,8 @@ def _link_texture(
     texture.name = texture.label = socket.name
     texture.image = image
     texture.extension = "EXTEND"
+    # EEVEE then takes no smaller copies of the images: albedo × lighting, each blurred, would tint the eyes.
+    texture.interpolation = "Cubic"
     texture.location = (-400, 320 - 300 * row)
     tree.links.new(coordinates.outputs["UV"], texture.inputs["Vector"])
     tree.links.new(texture.outputs["Color"], socket)
