@@ -110,7 +110,11 @@ def _before_asking(preferences: SEMBLANCE_AP_preferences, folder: Path | None) -
         return "The backend was not asked yet."
     if not folder.exists():
         return "The backend is not set up yet."
-    return "The set-up is not finished." if is_half_made(folder) else "The backend is set up."
+    if is_half_made(folder):
+        return "The set-up is not finished."
+    if not is_current(folder, REQUIREMENTS):
+        return "The backend was made for another version of Semblance: update it."
+    return "The backend is set up."
 
 
 def _draw_status(layout: bpy.types.UILayout, context: bpy.types.Context, state: Any, status: str) -> None:
