@@ -25,6 +25,7 @@ LEVELS = {
     "photo": 3,
     "faces": 4,
     "fitting": 5,
+    "networks": 5,
     "view": 5,
     "pipeline": 6,
     "engine": 7,

@@ -11,10 +11,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 
-def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit vertex normals (..., N, 3), area-weighted; zero for vertices without faces. Differentiable."""
+def vertex_normals(vertices: Tensor, faces: Tensor, by_area: bool = True) -> Tensor:
+    """Unit vertex normals (..., N, 3), each face weighing as its area or, else, all the same; zero for vertices without
+    faces. Differentiable.
+    """
     a, b, c = (vertices.index_select(-2, faces[:, corner]) for corner in range(3))
     cross = torch.linalg.cross(b - a, c - a)  # outward, of twice each face's area
+    if not by_area:
+        cross = normalize(cross, dim=-1)
     total = torch.zeros_like(vertices)
     for corner in range(3):
         total = total.index_add(-2, faces[:, corner], cross)

@@ -1,0 +1,1 @@
+"""Networks, one published system or building block a file; and what they need at their border."""
