@@ -21,7 +21,7 @@ from semblance.tools.build_extension import build
 
 ROOTS = "SEMBLANCE_BLENDER_ROOTS"
 """The variable that names folders with a system that has Blender, for chroot; `blender` on the PATH without it."""
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 960
 _HERE = Path(__file__).parent
 _SHARED = "semblance-gui"
 
@@ -38,6 +38,7 @@ class BlenderWindow:
         """`folder` is `inside` for Blender."""
         self._process = process
         self._display = display
+        self._last_row = 0
         self.folder = folder
         self.inside = inside
 
@@ -75,11 +76,15 @@ class BlenderWindow:
     def click(self, command: str) -> None:
         """Click the button of the sidebar whose Python command begins like this, as `bpy.ops.` is left out."""
         x, y, width, height = self.run(f"{_REGION}\nanswer = region.x, region.y, region.width, region.height")
-        for share in (0.4, 0.85):
-            for below in range(6, height, 8):
-                self.move(x + int(width * share), HEIGHT - y - height + below)
+        top = HEIGHT - y - height
+        # Near the last click first: what follows is mostly there.
+        rows = sorted(range(top + 6, top + height, 8), key=lambda row: abs(row - self._last_row))
+        for row in rows:
+            for share in (0.4, 0.85):
+                self.move(x + int(width * share), row)
                 if self.run(_HOVERED).startswith(f"bpy.ops.{command}"):
                     self.xdotool("click", "1")
+                    self._last_row = row
                     return
         raise AssertionError(f"no button {command} in the sidebar")
 
@@ -93,19 +98,19 @@ class BlenderWindow:
         """Mouse and keys."""
         subprocess.run(["xdotool", *arguments], env={**os.environ, "DISPLAY": self._display}, check=True)
 
+    def pixels(self) -> np.ndarray:
+        """What the window shows, (HEIGHT, WIDTH, 3) uint8."""
+        # Blender's own screenshots are black where Mesa draws without a graphics card.
+        dump = ["xwd", "-root", "-silent"]
+        screen = {**os.environ, "DISPLAY": self._display}
+        return _pixels(subprocess.run(dump, env=screen, check=True, capture_output=True).stdout)
+
     def shot(self, target: Path) -> None:
-        """A picture of the window."""
+        """Keep a picture of the window."""
         self.move(5, HEIGHT - 5)
         time.sleep(0.4)
-        # Blender's own screenshots are black where Mesa draws without a graphics card.
-        dump = subprocess.run(
-            ["xwd", "-root", "-silent"],
-            env={**os.environ, "DISPLAY": self._display},
-            check=True,
-            capture_output=True,
-        ).stdout
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(_pixels(dump)).save(target)
+        Image.fromarray(self.pixels()).save(target)
 
     def quit(self) -> int:
         """End Blender as a user does; its exit code."""
