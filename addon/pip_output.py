@@ -78,6 +78,11 @@ def explain(label: str, tail: str, log: Path) -> EnvironmentSetupError:
             "Check the network, or the proxy in pip's configuration, and press the button again: it goes on where "
             "it stopped.",
         )
+    if "Windows Long Path support" in tail:
+        return EnvironmentSetupError(
+            "Windows does not allow paths as long as PyTorch's here.",
+            "Enable long paths in Windows (the guide's Troubleshooting tells how) and press the button again.",
+        )
     if "ensurepip is not available" in tail:
         return EnvironmentSetupError(
             "The Python that was found cannot make environments: its venv module is incomplete.",

@@ -1,7 +1,7 @@
 #!PYTHON
 """A Python whose venv and pip do what `plan.txt` beside the environment says, one word a pip call; and tell on it.
 
-ok, slow (until killed), no_network, disk_full, broken. Written by test_environment_setup with its own first line.
+ok, slow (until killed), no_network, disk_full, long_path, broken. Written by test_environment_setup with its own first line.
 """
 
 import os
@@ -13,6 +13,8 @@ OUTPUT = {
     "no_network": "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\n"
     "ERROR: Could not find a version that satisfies the requirement torch==2.13.0+cpu",
     "disk_full": "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+    "long_path": "ERROR: Could not install packages due to an OSError: [Errno 2] No such file or directory: 'C:/'\n"
+    "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
     "broken": "ERROR: The wheel is of another planet.",
 }
 arguments = sys.argv[1:]

@@ -91,6 +91,7 @@ def test_everything_is_made_in_order(plan: EnvironmentPlan) -> None:
     [
         ("no_network", NetworkError, "Check the network"),
         ("disk_full", SetupDiskFullError, "Free some space"),
+        ("long_path", SemblanceError, "Enable long paths"),
         ("broken", SemblanceError, "of another planet"),
     ],
 )
