@@ -16,6 +16,7 @@ from scipy.optimize import nnls
 from semblance.addon.scene.sun_fit import nonnegative_least_squares, sphere_directions, suns_for
 from semblance.tests.blenders import BLENDERS, CHECKS, interpreter, run_python
 from semblance.tests.fake_worker import head
+from semblance.tests.gui.blender_window import blender_window, roots
 from semblance.tests.scene_checks.build_heads import head_with_eyeballs
 
 
@@ -159,3 +160,18 @@ def test_textures_are_made_again_in_one_undo_step_a_face(version: str, tmp_path:
         errors, ("several photos", "The photo was deleted", "no longer has"), strict=True
     ):
         assert words in error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("root", roots())
+def test_rigs_replace_each_other_in_later_blenders(root: str) -> None:
+    """Whose lamps are made otherwise: none is taken for one that the user has changed."""
+    with blender_window(root) as blender:
+        head_with_eyeballs().save(blender.folder / "head.npz")
+        blender.run("for each in list(bpy.data.objects): bpy.data.objects.remove(each)")
+        blender.run(f"bpy.ops.semblance.import_result(filepath={str(blender.inside / 'head.npz')!r})")
+        for kind in ("RIM", "ESTIMATED", "REMBRANDT"):
+            blender.run(f"bpy.ops.semblance.use_lamps(kind={kind!r})")
+        assert blender.run("answer = sum(each.type == 'LIGHT' for each in bpy.data.objects)") == 3
+        blender.run("bpy.ops.semblance.remove_lamps()")
+        assert blender.run("answer = sum('lamps' in each.name for each in bpy.data.collections)") == 0

@@ -177,11 +177,16 @@ def _settings(member: bpy.types.Object) -> str:
     lamp = member.data
     if lamp is not None:
         values += [lamp.type, lamp.energy, *lamp.color, lamp.size if lamp.type == "AREA" else lamp.angle]
+        # From Blender 5.2 on, lamps are made with nodes switched on.
+        values += [
+            lamp.use_nodes,
+            [node.bl_idname for node in lamp.node_tree.nodes] if lamp.node_tree else [],
+        ]
     return json.dumps([*values, member.hide_render, member.hide_viewport])
 
 
 def _is_only_ours(member: bpy.types.Object) -> bool:
     lamp = member.data
-    own_data = lamp is None or (lamp.users == 1 and not lamp.use_nodes and lamp.animation_data is None)
+    own_data = lamp is None or (lamp.users == 1 and lamp.animation_data is None)
     animated = member.animation_data is not None and member.animation_data.action is not None
     return own_data and not animated and not member.constraints and len(member.users_collection) == 1
