@@ -8,7 +8,7 @@ from ..scene.result import face_of
 
 
 class SEMBLANCE_OT_show_face(bpy.types.Operator):
-    """Look at the face from the front and close by, in Material Preview. The scene stays as it is"""
+    """Look at the face from the front and close by, in the scene's light. The scene itself stays as it is"""
 
     bl_idname = "semblance.show_face"
     bl_label = "Show Face"
@@ -31,14 +31,12 @@ class SEMBLANCE_OT_show_face(bpy.types.Operator):
             selected.select_set(False)
         face.select_set(True)
         context.view_layer.objects.active = face
-        space = context.space_data
-        if space.shading.type in {"WIREFRAME", "SOLID"}:
-            space.shading.type = "MATERIAL"
+        bpy.ops.semblance.show_light_here()
         view = next(region for region in context.area.regions if region.type == "WINDOW")
         with context.temp_override(region=view):
             bpy.ops.view3d.view_axis(type="FRONT")
             bpy.ops.view3d.view_selected()
-        space.region_3d.view_perspective = "PERSP"
+        context.space_data.region_3d.view_perspective = "PERSP"
         return {"FINISHED"}
 
 

@@ -107,6 +107,7 @@ class BlenderWindow:
 
     def shot(self, target: Path) -> None:
         """Keep a picture of the window."""
+        self.run(f"{_REGION}\narea.tag_redraw()")
         self.move(5, HEIGHT - 5)
         time.sleep(0.4)
         target.parent.mkdir(parents=True, exist_ok=True)

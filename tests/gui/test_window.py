@@ -36,6 +36,7 @@ def blender(request: pytest.FixtureRequest) -> Iterator[BlenderWindow]:
         for name, pixels in {"astronaut": portrait, "crew": np.hstack([left, right, left])}.items():
             skimage.io.imsave(window.folder / f"{name}.png", pixels)
         window.open_sidebar("Semblance")
+        window.run(f"{PREFERENCES}.interpreter = {sys.executable!r}")
         window.run("bpy.context.scene.semblance.quality = 'DRAFT'")
         yield window
 
@@ -184,6 +185,10 @@ def test_the_face_is_looked_at_and_relit(blender: BlenderWindow, shots: Path) ->
 
 
 def test_blender_quits_in_peace(blender: BlenderWindow) -> None:
+    blender.run(
+        "[setattr(a.spaces.active.shading, 'type', 'SOLID') for w in "
+        "bpy.context.window_manager.windows for a in w.screen.areas if a.type == 'VIEW_3D']"
+    )
     begin(blender)
     assert blender.quit() == 0
     assert not list(blender.folder.glob("tmp/semblance-*"))
