@@ -119,6 +119,12 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     evaluate.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
     evaluate.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
+    evaluate.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help="measure likeness by an identity network of your own: TorchScript or ONNX, used as ArcFace is",
+    )
     evaluate.set_defaults(run=_run_evaluate)
 
 
@@ -190,6 +196,7 @@ def _run_evaluate(namespace: argparse.Namespace) -> int:
             size=namespace.size,
             quality=namespace.quality,
             device=namespace.device,
+            identity=namespace.identity,
         )
     )
 

@@ -39,6 +39,8 @@ def fake(path: Path, calls: Path) -> Reconstruction:
     truth = synthetic_reconstruction(n=24, texture_size=64, photo_size=(160, 200))
     if "away" in path.name:
         return dataclasses.replace(truth, translation=truth.translation + np.float32([1, 0, 0]))
+    if "trained" in path.name:
+        truth.report["loss_networks"] = ["another", "dlib-resnet-v1"]
     shift = np.float32([0.002 * path.name.count("x"), 0, 0])
     return dataclasses.replace(truth, translation=truth.translation + shift)
 
@@ -149,6 +151,30 @@ def test_a_report_folder_that_cannot_be_made(tmp_path, calls) -> None:
         run(["a.jpg"], tmp_path, calls)
 
 
+def test_likeness_is_told_with_a_warning_where_the_network_has_seen_it(tmp_path, calls) -> None:
+    records = run(["a.jpg", "xxxxx.jpg"], tmp_path / "fair", calls)
+    near, far = (record["identity"] for record in records)
+    assert list(near) == ["photo", "left", "front", "right"]
+    assert near["photo"] < far["photo"]
+    report = json.loads((tmp_path / "fair" / "report" / "report.json").read_text())
+    mean = report["totals"]["identity"]["photo"]["mean"]
+    assert mean == pytest.approx((near["photo"] + far["photo"]) / 2)
+    text = (tmp_path / "fair" / "report" / "report.md").read_text()
+    assert f"{mean:.3f}" in text and "Warning" not in text
+    records = run(["a.jpg", "trained.jpg"], tmp_path / "biased", calls)
+    assert [record["identity_in_loss"] for record in records] == [False, True]
+    assert "Warning: in 1 results" in (tmp_path / "biased" / "report" / "report.md").read_text()
+
+
+def test_an_unusable_identity_network_fails_before_any_photo(tmp_path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(SemblanceError, match=r"own\.pt"):
+        evaluate_command(
+            EvaluateArguments(photos=tmp_path, out=tmp_path / "report", identity=tmp_path / "own.pt")
+        )
+    assert not (tmp_path / "report").exists()
+
+
 def test_a_run_without_a_single_success_still_reports(tmp_path, calls) -> None:
     run(["noface.jpg"], tmp_path, calls)
     report = json.loads((tmp_path / "report" / "report.json").read_text())
@@ -165,7 +191,7 @@ def test_the_program_itself_is_what_run_evaluates(tmp_path) -> None:
     arguments = EvaluateArguments(photos, tmp_path / "report", limit=1, size=512, quality="draft")
     assert evaluate_command(arguments) == 1
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert report["settings"] == {"quality": "draft", "size": 512}
+    assert report["settings"] == {"identity": "dlib-resnet-v1", "quality": "draft", "size": 512}
     assert [record["photo"] for record in report["photos"]] == ["../grey.png"]
     assert "traceback" not in report["photos"][0]
     assert "face" in report["photos"][0]["failure"]

@@ -25,9 +25,12 @@ import torch
 from PIL import Image
 
 from ..core_models.engine import load_engine
+from ..core_models.networks.identity import LOSS_NETWORKS, IdentityNetwork
+from ..core_models.networks.identity_files import load_identity_network
 from ..core_models.reconstruction import Reconstruction, SemblanceError, write_hint
 from ..core_models.view.strip import portrait_strip
 from .data.photos import list_photos
+from .identity import identity_distances
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
 from .report import LOOK_TILE, MEASURES, Record, look_path, strip, strip_path, write_report
 
@@ -60,6 +63,8 @@ class EvaluateArguments:
     """UV texture size, pixels."""
     quality: str = "standard"
     device: str = "auto"
+    identity: Path | None = None
+    """The identity network that measures likeness; the built-in one by default."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +93,30 @@ def run(arguments: EvaluateArguments) -> int:
         PhotoListError: no photos.
         DeviceError: a device that cannot be computed on.
         EvaluationError: the folder holds a finished run, one with other settings, or cannot be written.
+        IdentityNetworkError: an identity network that cannot be used.
     """
     photos = list_photos(arguments.photos)[: arguments.limit]
-    settings = {"size": arguments.size, "quality": arguments.quality}
+    settings = {
+        "size": arguments.size,
+        "quality": arguments.quality,
+        "identity": _identity_network(arguments.identity).name,
+    }
     load = LoadPipeline(arguments.size, arguments.quality, arguments.device)
     workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos))
     root = arguments.photos if arguments.photos.is_dir() else arguments.photos.parent
     named = {Path(os.path.relpath(path, root)).as_posix(): path for path in photos}
-    records = evaluate(named, arguments.out, settings, load, workers)
+    records = evaluate(named, arguments.out, settings, load, workers, arguments.identity)
     print((arguments.out / "report.md").read_text(encoding="utf-8").split("\nAt ")[0])
     return int(any(record["failure"] is not None for record in records))
 
 
 def evaluate(
-    photos: dict[str, Path], out: Path, settings: dict[str, Any], load: LoadReconstruct, workers: int
+    photos: dict[str, Path],
+    out: Path,
+    settings: dict[str, Any],
+    load: LoadReconstruct,
+    workers: int,
+    identity: Path | None = None,
 ) -> list[Record]:
     """Score photos, by their names in the report, and write the report into `out`.
 
@@ -111,6 +126,7 @@ def evaluate(
         settings: what must be equal for scores to be comparable; JSON.
         load: makes what reconstructs; in every process once.
         workers: processes; with 1 the work is done in this one.
+        identity: file of the identity network, or None for the built-in one.
 
     Raises:
         EvaluationError: see `run`.
@@ -120,7 +136,7 @@ def evaluate(
     done = len(photos) - len(todo)
     try:
         with open(out / "scores.jsonl", "a", encoding="utf-8") as file:
-            for count, record in enumerate(_scored(todo, photos, out, load, workers), done + 1):
+            for count, record in enumerate(_scored(todo, photos, out, load, workers, identity), done + 1):
                 known[record["photo"]] = record
                 file.write(json.dumps(record) + "\n")
                 file.flush()
@@ -132,13 +148,16 @@ def evaluate(
     return records
 
 
-def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> Record:
+def score_photo(
+    name: str, path: Path, out: Path, reconstruct: Reconstruct, network: IdentityNetwork
+) -> Record:
     """One photo's record; failures of any kind become records too. Its pictures are kept in `out`."""
     start = time.perf_counter()
     try:
         reconstruction = reconstruct(path)
         seconds = time.perf_counter() - start
         frames = {size: score_frame(reconstruction, size) for size in SIZES}
+        distances = identity_distances(reconstruction, frames[SIZES[-1]], network)
     except SemblanceError as error:
         return {"photo": name, "failure": str(error)}
     except Exception as error:  # a defect of ours on one photo must not cost the other photos' scores
@@ -166,6 +185,8 @@ def score_photo(name: str, path: Path, out: Path, reconstruct: Reconstruct) -> R
             str(size): {mode: asdict(score) for mode, score in frame.face_scores.items()}
             for size, frame in frames.items()
         },
+        "identity": distances,
+        "identity_in_loss": network.name in reconstruction.report.get(LOSS_NETWORKS, []),
         "seconds": round(seconds, 3),
         "warnings": list(reconstruction.report.get("warnings", [])),
     }
@@ -176,8 +197,13 @@ def _loaded(load: LoadReconstruct) -> Reconstruct:
     return load()
 
 
-def _score_photo(name: str, path: Path, out: Path, load: LoadReconstruct) -> Record:
-    return score_photo(name, path, out, _loaded(load))
+@cache
+def _identity_network(path: Path | None) -> IdentityNetwork:
+    return load_identity_network(path)
+
+
+def _score_photo(name: str, path: Path, out: Path, load: LoadReconstruct, identity: Path | None) -> Record:
+    return score_photo(name, path, out, _loaded(load), _identity_network(identity))
 
 
 def _open_folder(out: Path, settings: dict[str, Any]) -> dict[str, Record]:
@@ -211,16 +237,21 @@ def _unwritable(out: Path, error: OSError) -> EvaluationError:
 
 
 def _scored(
-    names: list[str], photos: dict[str, Path], out: Path, load: LoadReconstruct, workers: int
+    names: list[str],
+    photos: dict[str, Path],
+    out: Path,
+    load: LoadReconstruct,
+    workers: int,
+    identity: Path | None,
 ) -> Iterator[Record]:
     """Records as they are finished, in any order."""
     if workers <= 1:
-        yield from (_score_photo(name, photos[name], out, load) for name in names)
+        yield from (_score_photo(name, photos[name], out, load, identity) for name in names)
         return
     threads = max(1, (os.cpu_count() or 1) // workers)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (threads,))
     try:
-        tasks = [pool.submit(_score_photo, name, photos[name], out, load) for name in names]
+        tasks = [pool.submit(_score_photo, name, photos[name], out, load, identity) for name in names]
         yield from (task.result() for task in as_completed(tasks))
     except BrokenProcessPool as error:
         raise EvaluationError(

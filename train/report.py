@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .identity import VIEWS
 from .metrics import MINIMUM_COVERAGE, MODES, SIZES, FrameScores, mode_name
 
 Record = dict[str, Any]
 """One photo's line of scores.jsonl: `photo`, `failure` (text or None), and unless it failed early
-`landmark_rms_percent`, `coverage` {size: share}, `scores` {size: {mode: {l1, psnr, ssim}}}, `seconds`,
-`warnings`."""
+`landmark_rms_percent`, `coverage` {size: share}, `scores` {size: {mode: {l1, psnr, ssim}}}, `identity`
+{view: distance}, `identity_in_loss`, `seconds`, `warnings`."""
 
 MEASURES = ("psnr", "ssim", "l1")
 # Lin et al. 2020, Table 1: CelebA photos at 224², vertex colours. The UV bar is Semblance's own.
@@ -46,6 +47,8 @@ def totals(records: list[Record]) -> dict[str, Any]:
         "coverage": {
             str(size): _spread([record["coverage"][str(size)] for record in good]) for size in SIZES
         },
+        "identity": {view: _spread([record["identity"][view] for record in good]) for view in VIEWS},
+        "identity_in_loss": sum(record["identity_in_loss"] for record in good),
         "scores": _totals_of(good, "scores"),
         "face_scores": _totals_of(
             [record for record in good if all(record["face_scores"][str(size)] for size in SIZES)],
@@ -100,7 +103,7 @@ def table(settings: dict[str, Any], summary: dict[str, Any], records: list[Recor
     lines = ["# Evaluation", "", ", ".join(f"{key} {value}" for key, value in sorted(settings.items())), ""]
     lines += [f"{summary['photos']} photos, {summary['failures']} failures. {_EXPLANATION}", ""]
     if "scores" in summary:
-        lines += _total_rows(summary)
+        lines += [*_total_rows(summary), *_identity_rows(summary)]
     failures = [record for record in records if record["failure"] is not None]
     lines += [f"- failed: {record['photo']}: {record['failure']}" for record in failures]
     lines += _photo_rows([record for record in records if record["failure"] is None])
@@ -185,6 +188,25 @@ def _total_rows(summary: dict[str, Any]) -> list[str]:
     return [*lines, f"Scored share of the oval: {coverage}; a photo fails below {MINIMUM_COVERAGE}.", ""]
 
 
+def _identity_rows(summary: dict[str, Any]) -> list[str]:
+    titles = ("as in the photo", "turned to the left", "from the front", "turned to the right")
+    lines = [
+        "Identity distance of photo and render (the network's; smaller is more alike; turned by 30°):",
+        "",
+        f"| {' | '.join(titles)} |",
+        "|---" * len(titles) + "|",
+        f"| {' | '.join(_cell(summary['identity'][view], 3) for view in VIEWS)} |",
+        "",
+    ]
+    if summary["identity_in_loss"]:
+        lines += [
+            f"Warning: in {summary['identity_in_loss']} results this network had a part in a loss: its distances say "
+            "little about likeness there. Measure with another one (`--identity`).",
+            "",
+        ]
+    return lines
+
+
 def _cell(spread: dict[str, float], digits: int) -> str:
     mean, median, p10, p90 = (f"{spread[key]:.{digits}f}" for key in ("mean", "median", "p10", "p90"))
     return f"{mean} ({median}; {p10} to {p90})"
@@ -192,7 +214,17 @@ def _cell(spread: dict[str, float], digits: int) -> str:
 
 def _photo_rows(records: list[Record]) -> list[str]:
     size = str(SIZES[0])
-    titles = ("photo", "UV dB", "UV SSIM", "vertex dB", "vertex SSIM", "UV `sh` dB", "landmarks %", "oval")
+    titles = (
+        "photo",
+        "UV dB",
+        "UV SSIM",
+        "vertex dB",
+        "vertex SSIM",
+        "UV `sh` dB",
+        "landmarks %",
+        "identity",
+        "oval",
+    )
     lines = ["", f"At {size}²:", "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for record in records:
         scores = record["scores"][size]
@@ -200,5 +232,6 @@ def _photo_rows(records: list[Record]) -> list[str]:
         for mode in ("uv_image", "vertex_image"):
             cells += [f"{scores[mode]['psnr']:.2f}", f"{scores[mode]['ssim']:.4f}"]
         cells += [f"{scores['uv_sh']['psnr']:.2f}", f"{record['landmark_rms_percent']:.2f}"]
+        cells += [f"{record['identity']['front']:.3f}"]
         lines.append(f"| {' | '.join(cells)} | {record['coverage'][size]:.3f} |")
     return lines
