@@ -156,11 +156,11 @@ def test_alignment_takes_scale_and_place_and_keeps_the_roll(
     assert np.arctan2(up, right) == pytest.approx(roll, abs=1e-6)
 
 
-@pytest.mark.parametrize("scale", [0.37, 0.7, 1.0, 2.5])
+@pytest.mark.parametrize("scale", [0.13, 0.37, 0.7, 1.0, 2.5])
 def test_crop_shows_the_photo_at_its_place(scale: float) -> None:
     """Half a pixel would show: the middle of a soft spot is where it belongs."""
-    place, size = np.array([300.3, 200.6]), 12 / min(scale, 1.0)
-    x, y = np.meshgrid(np.arange(900) + 0.5, np.arange(800) + 0.5)
+    place, size = np.array([1100.3, 1040.6]), 12 / min(scale, 1.0)
+    x, y = np.meshgrid(np.arange(2300) + 0.5, np.arange(2000) + 0.5)
     spot = 255 * np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * size**2))
     x0, y0 = place - np.array([90.0, 130.0]) / scale
     cut = Crop(x0, y0, scale).cut(np.repeat(spot[..., None], 3, axis=2).round().astype(np.uint8))

@@ -77,6 +77,11 @@ def weights() -> OrderedDict[str, Tensor]:
     return random_weights()
 
 
+def hollow_weights() -> dict[str, Tensor]:
+    """Right names and sizes in a file of a few kilobytes: every number is the same one."""
+    return {name: torch.zeros(()).expand(size) for name, size in published_shapes().items()}
+
+
 @pytest.fixture(scope="module")
 def checkpoint(weights: OrderedDict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file like the published one: the optimiser's and the schedule's state lie beside the weights."""
@@ -171,7 +176,7 @@ def test_coefficients_are_split_by_name() -> None:
     assert found.translation[1].tolist() == [257 + 254, 257 + 255, 257 + 256]
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=str)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.01)], ids=str)
 def test_the_fast_copy_says_the_same(network: Regressor, dtype: torch.dtype, tolerance: float) -> None:
     """The RMS difference in parts of what the network makes of a picture (bfloat16 has 8 bits, a step of 0.004)."""
     fast = for_inference(network, dtype)
@@ -225,11 +230,11 @@ class Exploit:
         return exec, ("raise SystemExit('code of the file was run')",)
 
 
-def _without(weights: OrderedDict[str, Tensor], name: str) -> dict[str, Tensor]:
+def _without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key: value for key, value in weights.items() if key != name}
 
 
-BAD: dict[str, tuple[Callable[[OrderedDict[str, Tensor]], object], str]] = {
+BAD: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
     "bare weights": (lambda weights: weights, "has no 'net_recon'"),
     "a list": (lambda weights: [weights], "has no 'net_recon'"),
     "another network": (lambda _: {"net_recon": {"fc.weight": torch.zeros(3)}}, "lacks 'backbone.bn1.bias'"),
@@ -258,9 +263,9 @@ BAD: dict[str, tuple[Callable[[OrderedDict[str, Tensor]], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_other_checkpoints_are_refused(kind: str, weights: OrderedDict[str, Tensor], tmp_path: Path) -> None:
+def test_other_checkpoints_are_refused(kind: str, tmp_path: Path) -> None:
     content, sentence = BAD[kind]
-    torch.save(content(weights), tmp_path / "other.pth")
+    torch.save(content(hollow_weights()), tmp_path / "other.pth")
     with pytest.raises(RegressorFileError) as error:
         load_regressor(tmp_path / "other.pth")
     assert error.value.message == f"'{tmp_path / 'other.pth'}' is not the published R-Net: it {sentence}."
@@ -269,7 +274,13 @@ def test_other_checkpoints_are_refused(kind: str, weights: OrderedDict[str, Tens
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no checkpoint", bytes(range(256)) * 40, pickle.dumps(Exploit()), b"PK\x03\x04" + bytes(500)],
+    [
+        b"",
+        b"no checkpoint",
+        bytes(range(256)) * 40,
+        pickle.dumps(Exploit(), protocol=2),
+        b"PK\x03\x04" + bytes(500),
+    ],
     ids=["empty", "text", "noise", "pickle", "zip"],
 )
 def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:

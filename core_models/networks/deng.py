@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -28,6 +29,10 @@ _CAMERA_DISTANCE = 10.0
 """Decimetres from the camera to the origin of the model before its translation."""
 _FACE_SCALE = 102.0
 """Pixels of the crop per decimetre of the reference points."""
+
+_FILTER_REACH = 3
+"""Pixels of the crop that bicubic interpolation looks beyond its border, generously."""
+_REDUCING_GAP = 3.0
 
 _REFERENCE_POINTS = np.array(
     [
@@ -74,15 +79,27 @@ class Crop:
 
     def cut(self, srgb: np.ndarray) -> np.ndarray:
         """(CROP, CROP, 3) uint8 of a photo (H, W, 3) uint8: bicubic, smoothed where it shrinks; black outside."""
-        low = np.array([self.x0, self.y0])
-        high = low + CROP / self.scale
-        # Pillow's box must lie in the picture, and its filter looks a few pixels further.
-        margin = math.ceil(3 * max(1.0, 1 / self.scale))
-        left, top = np.floor(low).astype(int) - margin
-        right, bottom = np.ceil(high).astype(int) + margin
-        around = Image.fromarray(srgb).crop((left, top, right, bottom))
-        box = (*(low - [left, top]), *(high - [left, top]))
-        return np.asarray(around.resize((CROP, CROP), Image.Resampling.BICUBIC, box=box))
+        # Averaged down to about `_REDUCING_GAP` times the crop first: quicker for large faces, and looks the same.
+        step = max(1, int(1 / (self.scale * _REDUCING_GAP)))
+        # Pillow's box must lie in the picture, and its filter looks a little further.
+        margin = math.ceil(_FILTER_REACH * max(1.0, 1 / self.scale))
+        corner = np.array([self.x0, self.y0])
+        start = np.floor(corner).astype(int) - margin
+        count = math.ceil((CROP / self.scale + 2 * margin + 1) / step)
+        region = _square(srgb, start[0], start[1], count * step)
+        reduced = Image.fromarray(cv2.resize(region, (count, count), interpolation=cv2.INTER_AREA))
+        low = (corner - start) / step
+        box = (*low, *(low + CROP / self.scale / step))
+        return np.asarray(reduced.resize((CROP, CROP), Image.Resampling.BICUBIC, box))
+
+
+def _square(srgb: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
+    """(side, side, 3) of a photo (H, W, 3), black outside it."""
+    square = np.zeros((side, side, 3), np.uint8)
+    x, y = max(left, 0), max(top, 0)
+    inside = srgb[y : max(top + side, 0), x : max(left + side, 0)]
+    square[y - top : y - top + inside.shape[0], x - left : x - left + inside.shape[1]] = inside
+    return square
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:

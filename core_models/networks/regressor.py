@@ -123,7 +123,8 @@ def for_inference(network: Regressor, dtype: torch.dtype | None = None) -> Regre
     """A copy that computes the same faster, on a CPU: batch norms folded, channels last, the backbone in `dtype`.
 
     Without a `dtype`: bfloat16 where the processor multiplies it natively, else float32, since emulating is slower than
-    what it saves. The heads stay float32.
+    what it saves. The heads stay float32. (Of a trained residual network for faces, dlib's, bfloat16 moves the answers
+    by 1.3 % of what they differ by between people.)
     """
     copy = deepcopy(network)
     dtype = dtype or (torch.bfloat16 if _multiplies_bfloat16() else torch.float32)
