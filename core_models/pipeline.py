@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .fitting.fit import Fit, fit_person
 from .fitting.photometric import refine
 from .fitting.samples import SurfaceSamples, sample_surface
 from .fitting.stored import read_fit
+from .morphable.basel import load_basel
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
 from .photo.load import Photo, load_photo
@@ -49,18 +51,21 @@ class Options:
     face: int | None = None
     """The n-th largest face, from 1; the largest when None."""
     all_faces: bool = False
+    model: str | None = None
+    """Path of a face model's file; the embedded one when None."""
     more_photos: Sequence[str] = ()
     """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
 
 
 class Pipeline:
-    """The model and the face finder, kept warm between photos."""
+    """The models and the face finder, kept warm between photos."""
 
     def __init__(self) -> None:
         """Load what every photo needs; takes about two seconds."""
         self.model = load_default_model()
         self._finder = FaceFinder()
-        self._samples: SurfaceSamples | None = None
+        self._own: tuple[str, MorphableModel] | None = None
+        self._samples: tuple[str, SurfaceSamples] | None = None
 
     def close(self) -> None:
         """Free the networks."""
@@ -74,10 +79,12 @@ class Pipeline:
         Raises:
             PhotoError: the photo, or a further one of the person, cannot be read, or shows no face.
             NoSuchFaceError: it shows fewer faces than asked for.
+            ModelFileError: the model's file is missing, damaged or something else.
             FitError: the landmarks are no face's.
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
+        model = self._model(options, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
         with clock.stage("faces"):
@@ -88,7 +95,7 @@ class Pipeline:
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
             shots = [self._shot(photo, face), *more]
-            result = reconstruct(shots, self.model, options, one, self._surface_samples(options), group)
+            result = reconstruct(shots, model, options, one, self._surface_samples(model, options), group)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
@@ -112,26 +119,39 @@ class Pipeline:
         Raises:
             PhotoError: the photo, or a further one of the person, cannot be read, or a further one shows no face.
             StoredFitError: `stored` is damaged, or of another model or photo.
+            ModelFileError: the model's file is missing, damaged or something else.
             FitError: the landmarks in a further photo are no face's.
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
+        model = self._model(options, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
-            fit, sighting = read_fit(stored, self.model, photo)
+            fit, sighting = read_fit(stored, model, photo)
         with clock.stage("faces"):
             shots = [self._shot(photo, face_at(sighting.landmarks)), *self._more_shots(options, clock)]
         with clock.stage("shape"):
-            others = fit_person(self.model, [shot.sighting for shot in shots])[1:] if shots[1:] else []
+            others = fit_person(model, [shot.sighting for shot in shots])[1:] if shots[1:] else []
             fits = [fit, *(replace(other, identity=fit.identity) for other in others)]
-        masks = mask_shots(shots, fits, self.model, clock)
-        return finish(shots, fits, masks, self.model, options, clock)
+        masks = mask_shots(shots, fits, model, clock)
+        return finish(shots, fits, masks, model, options, clock)
 
-    def _surface_samples(self, options: Options) -> SurfaceSamples | None:
+    def _model(self, options: Options, clock: Clock) -> MorphableModel:
+        """The model that is asked for. Raises ModelFileError."""
+        if options.model is None:
+            return self.model
+        if self._own is None or self._own[0] != options.model:
+            with clock.stage("model"):
+                self._own = options.model, load_basel(Path(options.model), self._finder.largest)
+        return self._own[1]
+
+    def _surface_samples(self, model: MorphableModel, options: Options) -> SurfaceSamples | None:
         """What the shading is compared at; None where the landmarks have to do."""
-        if options.quality == "best" and self._samples is None:
-            self._samples = sample_surface(self.model)
-        return self._samples if options.quality == "best" else None
+        if options.quality != "best":
+            return None
+        if self._samples is None or self._samples[0] != model.model_id:
+            self._samples = model.model_id, sample_surface(model)
+        return self._samples[1]
 
     def largest_face(self, path: str | os.PathLike[str]) -> Shot:
         """A photo and the largest face in it. Raises PhotoError."""

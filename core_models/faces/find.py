@@ -142,6 +142,11 @@ class FaceFinder:
             face_at(located.landmarks, index, located.disagreement) for index, located in enumerate(large)
         ]
 
+    def largest(self, srgb: np.ndarray) -> np.ndarray | None:
+        """Landmarks (478, 2) of the largest face in a picture (H, W, 3) uint8, pixels; None where there is none."""
+        found = [located.landmarks for located in self._located(srgb)]
+        return max(found, key=_area, default=None)
+
     def person(self, photo: Photo, face: Face) -> PersonMap:
         """Where the photo shows persons, around a face."""
         return find_person(self._networks, photo.srgb, face.landmarks)

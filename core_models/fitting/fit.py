@@ -20,8 +20,7 @@ from .noise import LandmarkNoise, NoiseSettings
 from .priors import (
     CameraPrior,
     PriorSettings,
-    expression_precision,
-    expression_rates,
+    expression_prior,
     identity_precision,
 )
 from .solver import Basis, Evidence, Observation, State, gauss_newton, project
@@ -69,7 +68,7 @@ class Fit:
     identity: np.ndarray
     """(Ki,)"""
     expression: np.ndarray
-    """(Ke,) in [0, 1]"""
+    """(Ke,) in the model's range"""
     rotation: np.ndarray
     """(3,3) model space → camera frame"""
     translation: np.ndarray
@@ -77,7 +76,7 @@ class Fit:
     K: np.ndarray
     """(3,3) pixels"""
     model_landmarks: np.ndarray
-    """(478,2) pixels: the fitted face's own landmarks, projected; NaN where the model has none"""
+    """(478,2) pixels: the fitted face's own landmarks, projected; the detected ones where the model has none"""
     landmark_rms_percent: float
     """2-D RMS distance to the detected points 0–467, in % of the distance between the iris centres"""
 
@@ -188,14 +187,13 @@ def _basis(model: MorphableModel, prior: PriorSettings) -> Basis:
     identity = np.moveaxis(at_landmarks(model.identity_basis.cpu().numpy()), 0, 2)
     expression = np.moveaxis(at_landmarks(model.expression_basis.cpu().numpy()), 0, 2)
     inner = ~np.isin(model.landmark_ids.cpu().numpy(), FACE_OVAL)
-    names = model.expression_names
     return Basis(
         mean,
         identity,
         expression,
         identity_precision(mean[inner], identity[inner], prior),
-        expression_precision(names, prior),
-        expression_rates(names, prior),
+        *expression_prior(model.expression_names, model.expression_range, prior),
+        model.expression_range,
     )
 
 
@@ -264,7 +262,7 @@ def _result(
     max_rms_percent: float,
 ) -> Fit:
     pixels, _, seen = project(basis, state, observation.centre)
-    model_landmarks = np.full((COUNT, 2), np.nan)
+    model_landmarks = landmarks.copy()
     model_landmarks[ids] = pixels
     face = ids[ids < _N_FACE]
     squared = ((model_landmarks[face] - landmarks[face]) ** 2).sum(1)

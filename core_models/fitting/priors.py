@@ -2,7 +2,8 @@
 
 Identity coefficients are normal, but for the size of the face, which one photo cannot show, and its
 depth, which one photo shows badly.
-Expression weights lie in [0, 1], most of them at 0, and left and right tend to move together.
+Expression weights that lie in [0, 1] are 0 for the most part, and left and right tend to move together; those of
+models made from scans are normal.
 """
 
 from __future__ import annotations
@@ -112,6 +113,15 @@ def identity_precision(points: np.ndarray, basis: np.ndarray, settings: PriorSet
         + np.outer(size, size) / settings.size_sigma**2
         + depth.T @ depth * (_DEPTH_POINTS / len(points) / settings.depth_sigma**2)
     )
+
+
+def expression_prior(
+    names: Sequence[str], allowed: tuple[float, float], settings: PriorSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision (Ke,Ke) and exponential rates (Ke,) of weights in `allowed`: normal ones, where some are negative."""
+    if allowed[0] < 0:
+        return np.eye(len(names)), np.zeros(len(names))
+    return expression_precision(names, settings), expression_rates(names, settings)
 
 
 def expression_rates(names: Sequence[str], settings: PriorSettings) -> np.ndarray:

@@ -20,6 +20,8 @@ SPACING = 0.05
 _SLOPE_RADIUS = 0.03
 """Around a sample, dm: its tangents are those of the plane through the vertices within. Finer relief is the model's
 own, not this face's."""
+_LEAST_AROUND = 9
+"""Vertices; coarse meshes have fewer within."""
 _LANDMARK_REACH = 0.25
 """Skin farther than this from any landmark (dm) is hidden by hair or clothes too often."""
 _REGIONS = ("skin", "lips", "brows")
@@ -70,7 +72,7 @@ def sample_surface(model: MorphableModel) -> SurfaceSamples:
     weights = _slope_weights(
         mean, vertex_normals(model.mean[None], model.faces)[0].cpu().numpy(), skin, chosen
     )
-    albedo, modes = (values.double().cpu().numpy() for values in (model.albedo_mean, model.albedo_basis))
+    albedo, modes = (values.astype(np.float64) for values in model.linear_albedo())
     luminance = (albedo[chosen] @ LUMINANCE)[:, None]
     slopes = log_slopes(luminance, (modes[:, chosen] @ LUMINANCE)[:, :, None])
     return SurfaceSamples(
@@ -101,6 +103,8 @@ def _slope_weights(
     matrices = [sparse.lil_matrix((len(chosen), len(points))) for _ in range(2)]
     for row, vertex in enumerate(chosen):
         around = skin[tree.query_ball_point(points[vertex], _SLOPE_RADIUS)]
+        if len(around) < _LEAST_AROUND:
+            around = skin[tree.query(points[vertex], _LEAST_AROUND)[1]]
         around = around[normals[around] @ normals[vertex] > 0.3]  # not the other lip or lid
         right = np.cross((0.0, 1.0, 0.0), normals[vertex])
         right /= np.linalg.norm(right)

@@ -51,11 +51,13 @@ class Basis(LinearPoints):
     """(Ke,Ke)"""
     expression_rates: np.ndarray
     """(Ke,) of the exponential prior"""
+    expression_range: tuple[float, float] = (0.0, 1.0)
+    """Least and largest weight"""
 
 
 @dataclass(frozen=True)
 class State:
-    """The unknowns: pose (dm), log focal length (pixels), identity (Ki,), expression (Ke,) in [0, 1]."""
+    """The unknowns: pose (dm), log focal length (pixels), identity (Ki,), expression (Ke,) in its range."""
 
     rotation: np.ndarray
     translation: np.ndarray
@@ -115,10 +117,14 @@ def gauss_newton(
             own_normal, own_gradient = more.equations(state)
             normal[np.ix_(place, place)] += own_normal
             gradient[place] += own_gradient
-        step = _boxed_step(normal, gradient, np.concatenate([state.expression for state in states]))
+        expressions = np.concatenate([state.expression for state in states])
+        step = _boxed_step(normal, gradient, expressions, basis.expression_range)
         if evidence:  # pictures are linear over short ways only
             step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
-        states = [_moved(state, step[place]) for state, place in zip(states, places, strict=True)]
+        states = [
+            _moved(state, step[place], basis.expression_range)
+            for state, place in zip(states, places, strict=True)
+        ]
         if np.abs(step).max() < tolerance:
             break
     return states
@@ -209,8 +215,10 @@ def _normal_equations(
     return normal, gradient
 
 
-def _boxed_step(normal: np.ndarray, gradient: np.ndarray, expression: np.ndarray) -> np.ndarray:
-    """Minimise ½ sᵀNs − gᵀs over steps s (P,) that leave the expression, their last part, in [0, 1].
+def _boxed_step(
+    normal: np.ndarray, gradient: np.ndarray, expression: np.ndarray, limits: tuple[float, float]
+) -> np.ndarray:
+    """Minimise ½ sᵀNs − gᵀs over steps s (P,) that leave the expression, their last part, within `limits`.
 
     The unbounded unknowns are eliminated, the expression is solved for, and the others follow it.
     """
@@ -219,11 +227,11 @@ def _boxed_step(normal: np.ndarray, gradient: np.ndarray, expression: np.ndarray
     response = cho_solve(free, np.column_stack([gradient[:n_free], normal[:n_free, n_free:]]))
     reduced = normal[n_free:, n_free:] - normal[n_free:, :n_free] @ response[:, 1:]
     vector = gradient[n_free:] - normal[n_free:, :n_free] @ response[:, 0] + reduced @ expression
-    change = solve_box(reduced, vector, expression) - expression
+    change = solve_box(reduced, vector, expression, limits) - expression
     return np.concatenate([response[:, 0] - response[:, 1:] @ change, change])
 
 
-def _moved(state: State, step: np.ndarray) -> State:
+def _moved(state: State, step: np.ndarray, limits: tuple[float, float] = (0.0, 1.0)) -> State:
     n_identity = len(state.identity)
     shift = state.translation + np.array([step[3], step[4], 0.0])
     coefficients = step[N_CAMERA:]
@@ -232,25 +240,28 @@ def _moved(state: State, step: np.ndarray) -> State:
         shift * (1.0, 1.0, math.exp(step[_FOCAL] - step[_SCALE])),
         state.log_focal + float(step[_FOCAL]),
         state.identity + coefficients[:n_identity],
-        np.clip(state.expression + coefficients[n_identity:], 0.0, 1.0),
+        np.clip(state.expression + coefficients[n_identity:], *limits),
     )
 
 
-def solve_box(matrix: np.ndarray, vector: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Minimise ½ xᵀMx − vᵀx over 0 ≤ x ≤ 1, M (K,K) positive definite: projected Newton (Bertsekas 1982)."""
-    x = np.clip(start, 0.0, 1.0)
+def solve_box(
+    matrix: np.ndarray, vector: np.ndarray, start: np.ndarray, limits: tuple[float, float] = (0.0, 1.0)
+) -> np.ndarray:
+    """Minimise ½ xᵀMx − vᵀx over x within `limits`, M (K,K) positive definite: projected Newton (Bertsekas 1982)."""
+    low, high = limits
+    x = np.clip(start, low, high)
 
     def cost(point: np.ndarray) -> float:
         return float(0.5 * point @ matrix @ point - vector @ point)
 
     for _ in range(50):
         gradient = matrix @ x - vector
-        free = ~(((x <= 0) & (gradient > 0)) | ((x >= 1) & (gradient < 0)))
+        free = ~(((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0)))
         if np.abs(gradient[free]).max(initial=0.0) < 1e-9 * (1 + np.abs(vector).max(initial=0.0)):
             break
         direction = np.zeros_like(x)
         direction[free] = -np.linalg.solve(matrix[np.ix_(free, free)], gradient[free])
-        trials = (np.clip(x + step * direction, 0.0, 1.0) for step in 0.5 ** np.arange(12))
+        trials = (np.clip(x + step * direction, low, high) for step in 0.5 ** np.arange(12))
         better = next((trial for trial in trials if cost(trial) < cost(x)), None)
         if better is None:
             break

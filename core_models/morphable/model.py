@@ -8,17 +8,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..colour import srgb_to_linear
+
 
 @dataclass(frozen=True)
 class ModelData:
     """Plain arrays of a morphable model; lengths in decimetres, colours in `albedo_space`.
 
     mean (N, 3); identity_basis (Ki, N, 3) per standard deviation; expression_basis (Ke, N, 3) at weight 1;
-    albedo_mean (N, 3); albedo_basis (Ka, N, 3) per standard deviation; faces (F, 3) counter-clockwise outside;
-    uv (N, 2), v up; mirror (N,) vertex → mirrored vertex; twin (N,) the first vertex at the same place (UV seams
-    repeat vertices); face_region (F,) index into region_names;
-    landmark_ids (L,) which of MediaPipe's 478 points, landmark_vertices (L, 3) and landmark_weights (L, 3) where they
-    lie.
+    expression_range: the weights that people make; if they may be negative, 1 is a standard deviation; albedo_mean
+    (N, 3); albedo_basis (Ka, N, 3) per standard deviation; faces (F, 3) counter-clockwise outside; uv (N, 2), v up;
+    mirror (N,) vertex → mirrored vertex; twin (N,) the first vertex at the same place (UV seams repeat vertices);
+    face_region (F,) index into region_names; landmark_ids (L,) which of MediaPipe's 478 points, landmark_vertices (L,
+    3) and landmark_weights (L, 3) where they lie.
     """
 
     model_id: str
@@ -38,6 +40,7 @@ class ModelData:
     landmark_ids: np.ndarray
     landmark_vertices: np.ndarray
     landmark_weights: np.ndarray
+    expression_range: tuple[float, float] = (0.0, 1.0)
 
 
 _FLOATS = (
@@ -46,8 +49,12 @@ _FLOATS = (
 _INTEGERS = ("faces", "mirror", "twin", "landmark_ids", "landmark_vertices")
 
 
+_ENCODED_STEP = 0.01
+"""For slopes; an 8-bit picture's is 0.004."""
+
+
 class MorphableModel(nn.Module):
-    """Mean plus linear modes. Coefficients have unit variance; expression weights run from 0 to 1.
+    """Mean plus linear modes. Coefficients have unit variance; expression weights lie in `expression_range`.
 
     Every array of `ModelData` is a buffer of the same name (float32, int64; face_region uint8), so `.to(device)` moves
     all. Counts, landmark set and albedo space belong to the data: never assume them.
@@ -73,6 +80,7 @@ class MorphableModel(nn.Module):
         self.model_id = data.model_id
         self.albedo_space = data.albedo_space
         self.expression_names = data.expression_names
+        self.expression_range = data.expression_range
         self.region_names = data.region_names
         for name in _FLOATS:
             self.register_buffer(name, torch.tensor(np.asarray(getattr(data, name), np.float32)))
@@ -114,6 +122,16 @@ class MorphableModel(nn.Module):
         The floor keeps logarithms and divisions by albedo finite; no skin reflects less.
         """
         return (self.albedo_mean + _combine(coefficients, self.albedo_basis)).clamp(0.001, 1.0)
+
+    def linear_albedo(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (N, 3) and modes (Ka, N, 3) float32 in linear Rec.709, whatever `albedo_space`: encoded modes by their
+        slope at the mean.
+        """
+        mean, modes = self.albedo_mean.float().cpu().numpy(), self.albedo_basis.float().cpu().numpy()
+        if self.albedo_space == "linear":
+            return mean, modes
+        ends = [srgb_to_linear(np.clip(mean + side, 0, 1)) for side in (-_ENCODED_STEP, _ENCODED_STEP)]
+        return srgb_to_linear(np.clip(mean, 0, 1)), modes * ((ends[1] - ends[0]) / (2 * _ENCODED_STEP))
 
     def landmarks(self, vertices: torch.Tensor) -> torch.Tensor:
         """Landmark positions (B, L, 3) on `vertices` (B, N, 3), in the order of `landmark_ids`."""

@@ -48,6 +48,15 @@ class Studio:
             sh += lamp.strength * torch.tensor(_LAMBERT) * sh_basis(direction / direction.norm())
         return sh.expand(3, 9).float()
 
+    def place(self, vertices: torch.Tensor, rotation: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """`vertices` (N, 3) dm in the camera's frame (1, N, 3), and its K (1, 3, 3)."""
+        turn = torch.tensor(rotation, dtype=torch.float32)
+        centre = torch.tensor(self.centre, dtype=torch.float32)
+        shift = torch.tensor([0.0, 0.0, -self.distance]) - centre @ turn.T
+        focal, middle = torch.tensor([self.size * self.distance / self.width]), torch.tensor([self.size / 2])
+        K = intrinsics(focal, focal, middle, middle)
+        return to_camera(vertices.float()[None], turn[None], shift[None]), K
+
 
 def portrait(
     vertices: torch.Tensor,
@@ -57,21 +66,9 @@ def portrait(
     studio: Studio,
 ) -> np.ndarray:
     """Picture (size, size, 3) uint8, gamma 2.2, of a head: vertices (N, 3) dm, faces (F, 3), albedo (N, 3)."""
-    turn = torch.tensor(rotation, dtype=torch.float32)
-    centre = torch.tensor(studio.centre, dtype=torch.float32)
-    shift = torch.tensor([0.0, 0.0, -studio.distance]) - centre @ turn.T
-    placed = to_camera(vertices.float()[None], turn[None], shift[None])
-    focal = torch.tensor([studio.size * studio.distance / studio.width])
-    middle = torch.tensor([studio.size / 2])
-    picture = render_mesh(
-        placed,
-        faces,
-        albedo_linear.float()[None],
-        studio.light()[None],
-        intrinsics(focal, focal, middle, middle),
-        studio.size,
-        studio.size,
-    )[0].numpy()
+    placed, K = studio.place(vertices, rotation)
+    colours, light = albedo_linear.float()[None], studio.light()[None]
+    picture = render_mesh(placed, faces, colours, light, K, studio.size, studio.size)[0].numpy()
     coverage = picture[..., 3:]
     linear = picture[..., :3] * coverage + np.asarray(studio.background) * (1 - coverage)
     return np.round(255 * np.clip(linear, 0, 1) ** (1 / 2.2)).astype(np.uint8)

@@ -59,6 +59,7 @@ class PosedMesh:
 def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
     """The model's arrays beside its posed vertices (N, 3) in decimetres, camera frame."""
     vertices = torch.as_tensor(vertices_camera, dtype=torch.float32)
+    albedo_mean, albedo_basis = model.linear_albedo()
     return PosedMesh(
         vertices=vertices.numpy(),
         normals=vertex_normals(vertices[None], model.twin[model.faces])[0, model.twin].numpy(),
@@ -67,8 +68,8 @@ def pose_mesh(model: MorphableModel, vertices_camera: np.ndarray) -> PosedMesh:
         uv=model.uv.float().numpy(),
         face_region=model.face_region.numpy(),
         region_names=tuple(model.region_names),
-        albedo_mean=model.albedo_mean.float().numpy(),
-        albedo_basis=model.albedo_basis.float().numpy(),
+        albedo_mean=albedo_mean,
+        albedo_basis=albedo_basis,
     )
 
 
