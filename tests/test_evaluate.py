@@ -152,7 +152,8 @@ def test_a_report_folder_that_cannot_be_made(tmp_path, calls) -> None:
 
 
 def test_likeness_is_told_with_a_warning_where_the_network_has_seen_it(tmp_path, calls) -> None:
-    records = run(["a.jpg", "xxxxx.jpg"], tmp_path / "fair", calls)
+    settings = {**SETTINGS, "same_person_below": 0.6}
+    records = run(["a.jpg", "xxxxx.jpg"], tmp_path / "fair", calls, settings=settings)
     near, far = (record["identity"] for record in records)
     assert list(near) == ["photo", "left", "front", "right"]
     assert near["photo"] < far["photo"]
@@ -160,7 +161,7 @@ def test_likeness_is_told_with_a_warning_where_the_network_has_seen_it(tmp_path,
     mean = report["totals"]["identity"]["photo"]["mean"]
     assert mean == pytest.approx((near["photo"] + far["photo"]) / 2)
     text = (tmp_path / "fair" / "report" / "report.md").read_text()
-    assert f"{mean:.3f}" in text and "Warning" not in text
+    assert f"{mean:.3f}" in text and "below 0.6" in text and "Warning" not in text
     records = run(["a.jpg", "trained.jpg"], tmp_path / "biased", calls)
     assert [record["identity_in_loss"] for record in records] == [False, True]
     assert "Warning: in 1 results" in (tmp_path / "biased" / "report" / "report.md").read_text()
@@ -191,7 +192,8 @@ def test_the_program_itself_is_what_run_evaluates(tmp_path) -> None:
     arguments = EvaluateArguments(photos, tmp_path / "report", limit=1, size=512, quality="draft")
     assert evaluate_command(arguments) == 1
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert report["settings"] == {"identity": "dlib-resnet-v1", "quality": "draft", "size": 512}
+    network = {"identity": "dlib-resnet-v1", "same_person_below": 0.6}
+    assert report["settings"] == {**network, "quality": "draft", "size": 512}
     assert [record["photo"] for record in report["photos"]] == ["../grey.png"]
     assert "traceback" not in report["photos"][0]
     assert "face" in report["photos"][0]["failure"]

@@ -32,7 +32,7 @@ from ..core_models.view.strip import portrait_strip
 from .data.photos import list_photos
 from .identity import identity_distances
 from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
-from .report import LOOK_TILE, MEASURES, Record, look_path, strip, strip_path, write_report
+from .report import LOOK_TILE, MEASURES, SAME_PERSON, Record, look_path, strip, strip_path, write_report
 
 MAX_WORKERS = 4
 """Each worker holds a pipeline of its own, 1 to 2 GB."""
@@ -96,10 +96,12 @@ def run(arguments: EvaluateArguments) -> int:
         IdentityNetworkError: an identity network that cannot be used.
     """
     photos = list_photos(arguments.photos)[: arguments.limit]
+    network = _identity_network(arguments.identity)
     settings = {
         "size": arguments.size,
         "quality": arguments.quality,
-        "identity": _identity_network(arguments.identity).name,
+        "identity": network.name,
+        SAME_PERSON: network.same_person,
     }
     load = LoadPipeline(arguments.size, arguments.quality, arguments.device)
     workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos))

@@ -18,6 +18,8 @@ Record = dict[str, Any]
 {view: distance}, `identity_in_loss`, `seconds`, `warnings`."""
 
 MEASURES = ("psnr", "ssim", "l1")
+SAME_PERSON = "same_person_below"
+"""Setting: the identity distance below which the network's makers see one person, or None."""
 # Lin et al. 2020, Table 1: CelebA photos at 224², vertex colours. The UV bar is Semblance's own.
 PUBLISHED = {
     "vertex_image": {"psnr": 29.7, "ssim": 0.894, "l1": 0.034},
@@ -103,7 +105,7 @@ def table(settings: dict[str, Any], summary: dict[str, Any], records: list[Recor
     lines = ["# Evaluation", "", ", ".join(f"{key} {value}" for key, value in sorted(settings.items())), ""]
     lines += [f"{summary['photos']} photos, {summary['failures']} failures. {_EXPLANATION}", ""]
     if "scores" in summary:
-        lines += [*_total_rows(summary), *_identity_rows(summary)]
+        lines += [*_total_rows(summary), *_identity_rows(summary, settings.get(SAME_PERSON))]
     failures = [record for record in records if record["failure"] is not None]
     lines += [f"- failed: {record['photo']}: {record['failure']}" for record in failures]
     lines += _photo_rows([record for record in records if record["failure"] is None])
@@ -188,10 +190,11 @@ def _total_rows(summary: dict[str, Any]) -> list[str]:
     return [*lines, f"Scored share of the oval: {coverage}; a photo fails below {MINIMUM_COVERAGE}.", ""]
 
 
-def _identity_rows(summary: dict[str, Any]) -> list[str]:
+def _identity_rows(summary: dict[str, Any], same_person: float | None) -> list[str]:
+    one = f"; below {same_person} its makers see one person" if same_person else ""
     titles = ("as in the photo", "turned to the left", "from the front", "turned to the right")
     lines = [
-        "Identity distance of photo and render (the network's; smaller is more alike; turned by 30°):",
+        f"Identity distance of photo and render, turned by 30° (smaller is more alike{one}):",
         "",
         f"| {' | '.join(titles)} |",
         "|---" * len(titles) + "|",
