@@ -92,6 +92,12 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="the photos show one person (the largest face of each): one result, with the first one's camera, "
         "expression and light",
     )
+    face.add_argument(
+        "--model",
+        type=_model_file,
+        metavar="default|PATH",
+        help="a Basel Face Model's file (default: our own model)",
+    )
     face.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
     face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
@@ -147,6 +153,10 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     expressions.set_defaults(run=_run_train_expressions)
 
 
+def _model_file(text: str) -> Path | None:
+    return None if text == "default" else Path(text)
+
+
 def _from_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -177,6 +187,7 @@ def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
             face=namespace.face,
             all_faces=namespace.all_faces,
             same_person=namespace.same_person,
+            model=namespace.model,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,

@@ -29,7 +29,8 @@ class FaceArguments:
 
     `texture` is uv or vertex: what the material shows. `face` is the n-th largest of a photo, from 1. `out` is the
     folder for every result; None puts each beside its photo. With `same_person`, the photos make one result, which is
-    named after the first and has its camera, expression and light.
+    named after the first and has its camera, expression and light. `model` is a face model's file; None the embedded
+    one.
     """
 
     photos: tuple[Path, ...]
@@ -40,6 +41,7 @@ class FaceArguments:
     face: int | None = None
     all_faces: bool = False
     same_person: bool = False
+    model: Path | None = None
     npz: bool = False
     json: bool = False
     force: bool = False
@@ -114,7 +116,8 @@ def _reconstruct(
     job: Job, photos: Sequence[Path], arguments: FaceArguments, on_progress: Callable[[Progress], None]
 ) -> Done:
     more = tuple(str(photo.absolute()) for photo in photos[1:])
-    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces, more)
+    model = str(arguments.model.absolute()) if arguments.model is not None else None
+    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces, more, model)
     job.request(Request(photos[0], options, preview=True))
     while True:
         for event in job.poll():

@@ -29,6 +29,8 @@ class Options:
     all_faces: bool = False
     more_photos: tuple[str, ...] = ()
     """Paths of further photos of the person that the request's photo shows."""
+    model: str | None = None
+    """Path of a face model's file; the embedded one when None."""
 
 
 @dataclass(frozen=True)

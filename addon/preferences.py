@@ -41,6 +41,12 @@ def chosen_backend() -> tuple[str, str]:
     return backend_python(preferences), preferences.device if preferences is not None else "auto"
 
 
+def chosen_model() -> str | None:
+    """Path of the face model's file; None for the embedded one."""
+    preferences = addon_preferences()
+    return bpy.path.abspath(preferences.model) if preferences is not None and preferences.model else None
+
+
 def _forget(_preferences: object, _context: object) -> None:
     if not installation().busy:
         installation().forget()
@@ -66,6 +72,12 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
             ("cpu", "CPU", "The processor"),
         ),
         update=_forget,
+    )
+    model: StringProperty(
+        name="Face Model",
+        description="A Basel Face Model of your own: BFM_model_front.mat, 01_MorphableModel.mat (2009) or a .h5 file "
+        "(2017, 2019). Leave empty to use Semblance's own",
+        subtype="FILE_PATH",
     )
 
     @property
@@ -93,6 +105,7 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         column.enabled = not state.busy
         column.prop(self, "interpreter")
         column.prop(self, "device")
+        self.layout.prop(self, "model")
         note = self.layout.column(align=True)
         note.scale_y = 0.8
         note.label(

@@ -10,6 +10,7 @@ import bpy
 from ..core_models.reconstruction import Reconstruction, SemblanceError
 from .messages import Done, FoundFaces, Options, Rebake
 from .photos import image_file
+from .preferences import chosen_model
 from .scene.rebake import apply_textures
 from .scene.result import PartMissingError, fit_of, photo_of
 from .session import Task, session
@@ -38,7 +39,8 @@ def rebake_task(face: bpy.types.Object, size: int) -> Task:
             "Reconstruct it again from all of them at the new size.",
         )
     # By number: what Python holds of an object does not outlive an undo.
-    return Task(face.name, Rebake(image_file(photo), fit, Options(size)), partial(_apply, face.session_uid))
+    request = Rebake(image_file(photo), fit, Options(size, model=chosen_model()))
+    return Task(face.name, request, partial(_apply, face.session_uid))
 
 
 def _apply(uid: int, done: Done | FoundFaces) -> None:

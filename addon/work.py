@@ -16,6 +16,7 @@ BACKEND_CODES = frozenset(
 
 STAGE_WORDS = {
     "starting": "Starting",
+    "model": "Loading the face model",
     "photo": "Opening the photo",
     "faces": "Finding the face",
     "shape": "Fitting the shape",

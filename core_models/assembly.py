@@ -75,6 +75,7 @@ def describe(
         "torch": torch.__version__,
         "device": "cpu",
         "model": model.model_id,
+        "expression_range": list(model.expression_range),
         "texture_size": len(texture.albedo_srgb),
         "quality": quality,
         "face": first.face.index + 1,

@@ -51,10 +51,10 @@ class Options:
     face: int | None = None
     """The n-th largest face, from 1; the largest when None."""
     all_faces: bool = False
-    model: str | None = None
-    """Path of a face model's file; the embedded one when None."""
     more_photos: Sequence[str] = ()
     """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
+    model: str | None = None
+    """Path of a face model's file; the embedded one when None."""
 
 
 class Pipeline:
@@ -124,7 +124,8 @@ class Pipeline:
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
-        model = self._model(options, clock)
+        embedded = stored.get("model") == self.model.model_id
+        model = self.model if embedded else self._model(options, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
             fit, sighting = read_fit(stored, model, photo)

@@ -19,8 +19,10 @@ def add_shape_keys(target: bpy.types.Object, reconstruction: Reconstruction, par
     """Give the face Basis, `Photo expression` at 1 and every named expression at 0."""
     _new_key(target, "Basis", reconstruction.neutral_vertices[part.vertices], value=0.0)
     _new_key(target, PHOTO_EXPRESSION, reconstruction.vertices[part.vertices], value=1.0)
+    low, high = reconstruction.report.get("expression_range", (0.0, 1.0))
     for name, positions in _expressions(reconstruction, part):
-        _new_key(target, name, positions, value=0.0)
+        key = _new_key(target, name, positions, value=0.0)
+        key.slider_min, key.slider_max = low, high
 
 
 def add_following_shape_keys(
