@@ -110,7 +110,7 @@ def _more(modes: np.ndarray, count: int) -> np.ndarray:
 
 def front_of(face: Specimen, n_vertices: int) -> np.ndarray:
     """The `n_vertices` vertices nearest to a point in the face, from above to below."""
-    nearest = np.argsort(((face.mean - [0, -0.2, 0]) ** 2).sum(1))[:n_vertices]
+    nearest = np.argsort(((face.mean - [0, 0.1, 0]) ** 2).sum(1))[:n_vertices]
     return nearest[np.argsort(-face.mean[nearest, 1])]
 
 

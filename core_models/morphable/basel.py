@@ -55,6 +55,7 @@ def _lay_out(data: BaselData, find: FindLandmarks, name: str) -> dict[str, np.nd
     return {
         "faces": faces,
         "face_region": found.face_region,
+        "landmark_ids": found.ids,
         "landmark_vertices": faces[found.triangles],
         "landmark_weights": found.weights,
         "uv": flatten(data.mean, faces, share),
@@ -75,6 +76,5 @@ def _model_data(data: BaselData, layout: Mapping[str, np.ndarray], model_id: str
         albedo_mean=data.albedo_mean,
         albedo_basis=data.albedo,
         twin=np.arange(len(data.mean)),
-        landmark_ids=np.arange(len(layout["landmark_vertices"])),
         **layout,
     )

@@ -33,6 +33,8 @@ _MOST_UNLIKE_DM, _SCALES = 0.08, (0.75, 1.3)
 """Distance of landmarks from the embedded face's, and their size beside its: beyond (median), it is no face in dm."""
 _NEIGHBOURS_DM = 0.2
 _ROUNDS = 5
+_BESIDE_DM, _LEAST_LANDMARKS = 0.06, 300
+"""Landmarks farther from the mesh lie beyond its border; so many must lie on it."""
 _SLIT_DM = 0.3
 _REACH_DM = 0.4
 """From the nearest landmark; beyond it begins the back of the head."""
@@ -40,12 +42,14 @@ _REACH_DM = 0.4
 
 @dataclass(frozen=True)
 class Correspondence:
-    """Landmarks 0 … 467 on a mesh. The irises' are left out: such models' eyes do not turn."""
+    """Landmarks on a mesh. The irises' are left out, for such models' eyes do not turn, and those beyond its border."""
 
+    ids: np.ndarray
+    """(L,) numbers among FaceMesh's"""
     triangles: np.ndarray
-    """(468,) index"""
+    """(L,) index"""
     weights: np.ndarray
-    """(468, 3) barycentric"""
+    """(L, 3) barycentric"""
     face_region: np.ndarray
     """(F,) index into REGIONS"""
 
@@ -67,7 +71,12 @@ def find_correspondence(
         return None
     points = _on_slit(_plausible(points, usual), mean, border_loops(faces)[1:])
     triangles, weights = closest_places(points, mean, faces)
-    return Correspondence(triangles, weights, _regions(points, cage.mirror, mean[faces].mean(1)))
+    beside = np.linalg.norm(np.einsum("lv,lvc->lc", weights, mean[faces[triangles]]) - points, axis=1)
+    ids = np.flatnonzero(beside < _BESIDE_DM)
+    if len(ids) < _LEAST_LANDMARKS:
+        return None
+    region = _regions(points, cage.mirror, mean[faces].mean(1))
+    return Correspondence(ids, triangles[ids], weights[ids], region)
 
 
 def _seen_landmarks(
@@ -89,8 +98,8 @@ def _seen_landmarks(
         pixels = find(picture)
         if pixels is None:
             continue
-        corners, weights = _under(pixels[: len(total)], mean, faces, turn, studio)
-        found = np.einsum("pv,pvc->pc", weights, mean[corners])
+        corners, weights, aside = _under(pixels[: len(total)], mean, faces, turn, studio)
+        found = np.einsum("pv,pvc->pc", weights, mean[corners]) + aside
         facing = np.einsum("pv,pvc,c->p", weights, normals[corners], turn[2])
         trust = np.maximum(facing, _LEAST_COSINE) ** 2
         total += trust
@@ -100,8 +109,10 @@ def _seen_landmarks(
 
 def _under(
     pixels: np.ndarray, mean: np.ndarray, faces: np.ndarray, turn: np.ndarray, studio: Studio
-) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (P, 3) and weights (P, 3) of what the picture shows at `pixels` (P, 2), or nearest to them."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Corners (P, 3) and weights (P, 3) of what the picture shows at `pixels` (P, 2), or nearest to them; and the way
+    (P, 3) from there to the pixel, across the view.
+    """
     placed, K = studio.place(torch.as_tensor(mean, dtype=torch.float32), turn)
     triangles = torch.as_tensor(faces)
     ids = rasterize(placed, triangles, K, studio.size, studio.size)
@@ -109,7 +120,10 @@ def _under(
     rows, columns = np.nonzero(ids[0].numpy() >= 0)
     nearest = cKDTree(np.stack([columns, rows], axis=1) + 0.5).query(pixels)[1]
     rows, columns = rows[nearest], columns[nearest]
-    return faces[ids[0].numpy()[rows, columns]], weights[rows, columns]
+    corners, chosen = faces[ids[0].numpy()[rows, columns]], weights[rows, columns]
+    depth = -np.einsum("pv,pv->p", chosen, placed[0, :, 2].numpy()[corners])
+    across = (pixels - np.stack([columns, rows], axis=1) - 0.5) * (depth / float(K[0, 0, 0]))[:, None]
+    return corners, chosen, across * [1.0, -1.0] @ turn[:2]
 
 
 def _laid_over(usual: np.ndarray, points: np.ndarray) -> np.ndarray | None:
