@@ -20,7 +20,7 @@ EXPRESSION_RANGE = (-3.0, 3.0)
 """Standard deviations."""
 _LAYOUT_VERSION = 1
 """Of what is cached: to be raised when it is computed otherwise."""
-_REST_SHARE = 0.35
+_REST_SHARE = 0.15
 """Texture for skin around the face ÷ for the face's own."""
 
 

@@ -38,6 +38,8 @@ _BESIDE_DM, _LEAST_LANDMARKS = 0.06, 300
 _SLIT_DM = 0.3
 _REACH_DM = 0.4
 """From the nearest landmark; beyond it begins the back of the head."""
+_AWAY = -0.3
+"""Cosine to the front of the backs of ears and the insides of nostrils, which are no skin to judge the light by."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def find_correspondence(
     ids = np.flatnonzero(beside < _BESIDE_DM)
     if len(ids) < _LEAST_LANDMARKS:
         return None
-    region = _regions(points, cage.mirror, mean[faces].mean(1))
+    region = _regions(points, cage.mirror, mean[faces])
     return Correspondence(ids, triangles[ids], weights[ids], region)
 
 
@@ -172,8 +174,11 @@ def _on_slit(points: np.ndarray, mean: np.ndarray, holes: list[np.ndarray]) -> n
     return result
 
 
-def _regions(points: np.ndarray, mirror: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """Region (F,) of triangles with `middles` (F, 3): by outlines of landmarks (468, 3) seen from the front."""
+def _regions(points: np.ndarray, mirror: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Region (F,) of triangles (F, 3, 3): by outlines of landmarks (468, 3) seen from the front."""
+    middles = corners.mean(1)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = normals[:, 2] > _AWAY * np.linalg.norm(normals, axis=1)
     in_front = cKDTree(points).query(middles)[0] < _REACH_DM
 
     def within(outline: tuple[int, ...]) -> np.ndarray:
@@ -184,7 +189,7 @@ def _regions(points: np.ndarray, mirror: np.ndarray, middles: np.ndarray) -> np.
 
     region = np.full(len(middles), REGIONS.index("rim"))
     for name, inside in (
-        ("skin", within(OVAL)),
+        ("skin", within(OVAL) & facing),
         ("brows", on_both_sides(anatomy.BROW_LOWER + anatomy.BROW_UPPER[::-1])),
         ("lips", within(anatomy.OUTER_LIPS)),
         ("mouth", within(INNER_LIPS)),
