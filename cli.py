@@ -92,17 +92,27 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="the photos show one person (the largest face of each): one result, with the first one's camera, "
         "expression and light",
     )
-    face.add_argument(
-        "--model",
-        type=_model_file,
-        metavar="default|PATH",
-        help="a Basel Face Model's file (default: our own model)",
-    )
+    _add_models(face)
     face.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     face.add_argument("--npz", action="store_true", help="keep NAME.npz, the result as plain arrays")
     face.add_argument("--json", action="store_true", help="print one JSON line for each photo")
     face.add_argument("--force", action="store_true", help="overwrite files that exist")
     face.set_defaults(run=_run_face)
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        type=_model_file,
+        metavar="default|PATH",
+        help="a Basel Face Model's file (default: our own model)",
+    )
+    command.add_argument(
+        "--regressor",
+        type=Path,
+        metavar="PATH",
+        help="R-Net's published checkpoint: where the fit of the Basel Face Model of 2009 begins, and all of a draft's",
+    )
 
 
 def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -124,6 +134,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels"
     )
     evaluate.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
+    _add_models(evaluate)
     evaluate.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     evaluate.add_argument(
         "--identity",
@@ -188,6 +199,7 @@ def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
             all_faces=namespace.all_faces,
             same_person=namespace.same_person,
             model=namespace.model,
+            regressor=namespace.regressor,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,
@@ -207,6 +219,8 @@ def _run_evaluate(namespace: argparse.Namespace) -> int:
             size=namespace.size,
             quality=namespace.quality,
             device=namespace.device,
+            model=namespace.model,
+            regressor=namespace.regressor,
             identity=namespace.identity,
         )
     )

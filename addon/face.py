@@ -30,7 +30,7 @@ class FaceArguments:
     `texture` is uv or vertex: what the material shows. `face` is the n-th largest of a photo, from 1. `out` is the
     folder for every result; None puts each beside its photo. With `same_person`, the photos make one result, which is
     named after the first and has its camera, expression and light. `model` is a face model's file; None the embedded
-    one.
+    one. `regressor` is R-Net's checkpoint; None no regressor.
     """
 
     photos: tuple[Path, ...]
@@ -42,6 +42,7 @@ class FaceArguments:
     all_faces: bool = False
     same_person: bool = False
     model: Path | None = None
+    regressor: Path | None = None
     npz: bool = False
     json: bool = False
     force: bool = False
@@ -116,8 +117,12 @@ def _reconstruct(
     job: Job, photos: Sequence[Path], arguments: FaceArguments, on_progress: Callable[[Progress], None]
 ) -> Done:
     more = tuple(str(photo.absolute()) for photo in photos[1:])
-    model = str(arguments.model.absolute()) if arguments.model is not None else None
-    options = Options(arguments.size, arguments.quality, arguments.face, arguments.all_faces, more, model)
+    model, regressor = (
+        str(path.absolute()) if path is not None else None for path in (arguments.model, arguments.regressor)
+    )
+    options = Options(
+        arguments.size, arguments.quality, arguments.face, arguments.all_faces, more, model, regressor
+    )
     job.request(Request(photos[0], options, preview=True))
     while True:
         for event in job.poll():

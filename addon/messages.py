@@ -31,6 +31,8 @@ class Options:
     """Paths of further photos of the person that the request's photo shows."""
     model: str | None = None
     """Path of a face model's file; the embedded one when None."""
+    regressor: str | None = None
+    """Path of R-Net's checkpoint."""
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,17 @@ def chosen_backend() -> tuple[str, str]:
 
 def chosen_model() -> str | None:
     """Path of the face model's file; None for the embedded one."""
-    preferences = addon_preferences()
-    return bpy.path.abspath(preferences.model) if preferences is not None and preferences.model else None
+    return _chosen_file("model")
+
+
+def chosen_regressor() -> str | None:
+    """Path of R-Net's checkpoint; None for no regressor."""
+    return _chosen_file("regressor")
+
+
+def _chosen_file(name: str) -> str | None:
+    path = getattr(addon_preferences(), name, "")
+    return bpy.path.abspath(path) if path else None
 
 
 def _forget(_preferences: object, _context: object) -> None:
@@ -79,6 +88,12 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         "(2017, 2019). Leave empty to use Semblance's own",
         subtype="FILE_PATH",
     )
+    regressor: StringProperty(
+        name="Regressor",
+        description="The network of Deng et al. (2019) that sees the Basel Face Model of 2009 in photos: epoch_20.pth. "
+        "Leave empty to begin with the model's mean face",
+        subtype="FILE_PATH",
+    )
 
     @property
     def chosen_python(self) -> str:
@@ -106,6 +121,9 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "interpreter")
         column.prop(self, "device")
         self.layout.prop(self, "model")
+        self.layout.prop(self, "regressor")
+        for status, icon in model_status(chosen_model(), chosen_regressor()):
+            paragraph(self.layout, context, status, icon)
         note = self.layout.column(align=True)
         note.scale_y = 0.8
         note.label(
@@ -115,6 +133,21 @@ class SEMBLANCE_AP_preferences(bpy.types.AddonPreferences):
             text="People in photos have a say in what is made of them: ask before you share a face.",
             icon="BLANK1",
         )
+
+
+def model_status(model: str | None, regressor: str | None) -> list[tuple[str, str]]:
+    """What can be said of the user's own files before they are read: sentences, each with its icon."""
+    told = []
+    for name, path in (("face model", model), ("regressor", regressor)):
+        if path is not None and not Path(path).is_file():
+            told.append((f"There is no {name} '{path}'.", "ERROR"))
+        elif path is not None:
+            told.append(
+                (f"The {name} '{Path(path).name}' is there, and read with the next face.", "CHECKMARK")
+            )
+    if regressor is not None and model is None:
+        told.append(("The regressor needs a Basel Face Model of 2009 as the face model.", "ERROR"))
+    return told
 
 
 def _before_asking(preferences: SEMBLANCE_AP_preferences, folder: Path | None) -> str:

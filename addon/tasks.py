@@ -14,7 +14,7 @@ from ..core_models.reconstruction import Reconstruction
 from . import thumbnails
 from .messages import Done, FindFaces, FoundFaces, Options, Request
 from .photos import file_of, key_of, title_of
-from .preferences import chosen_model
+from .preferences import chosen_model, chosen_regressor
 from .properties import MOST_FACES
 from .scene.arrival import add_faces
 from .session import session
@@ -33,8 +33,8 @@ class Wishes:
     def options(self, face: int | None, all_faces: bool = False, more: Sequence[Path] = ()) -> Options:
         """What the worker is told."""
         more_photos = tuple(str(path.absolute()) for path in more)
-        quality = self.quality.lower()
-        return Options(int(self.size), quality, face, all_faces, more_photos, chosen_model())
+        quality, models = self.quality.lower(), (chosen_model(), chosen_regressor())
+        return Options(int(self.size), quality, face, all_faces, more_photos, *models)
 
 
 def photos_to_make(settings: Any) -> list[Any]:

@@ -17,6 +17,7 @@ BACKEND_CODES = frozenset(
 STAGE_WORDS = {
     "starting": "Starting",
     "model": "Loading the face model",
+    "regressor": "Loading the regressor",
     "photo": "Opening the photo",
     "faces": "Finding the face",
     "shape": "Fitting the shape",

@@ -13,7 +13,7 @@ import torch
 
 from .faces.find import Face
 from .faces.person import PersonMap
-from .fitting.fit import Fit, Sighting
+from .fitting.fit import Fit, PosedFace, Sighting
 from .fitting.same_person import odd_photos
 from .morphable.blinks import closing_expressions
 from .morphable.model import MorphableModel
@@ -37,11 +37,14 @@ class Shot:
     photo: Photo
     face: Face
     person: PersonMap
+    regressed: PosedFace | None = None
+    """The face as the user's regressor sees it."""
 
     @property
     def sighting(self) -> Sighting:
         """What the fit is told."""
-        return Sighting(self.face.landmarks, (self.photo.width, self.photo.height), self.photo.focal_px)
+        size = (self.photo.width, self.photo.height)
+        return Sighting(self.face.landmarks, size, self.photo.focal_px, self.regressed)
 
 
 def model_vertices(model: MorphableModel, fit: Fit) -> tuple[np.ndarray, np.ndarray]:

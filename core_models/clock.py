@@ -11,7 +11,7 @@ Progress = Callable[[str, float], None]
 """Called with a stage's name and the fraction done before it, 0…1. It may raise `CancelledError`."""
 
 _STAGES = {
-    "model": 0.0, "photo": 0.0, "faces": 0.05, "shape": 0.2,
+    "model": 0.0, "regressor": 0.0, "photo": 0.0, "faces": 0.05, "shape": 0.2,
     "mask": 0.25, "shading": 0.35, "texture": 0.45, "result": 0.95,
 }  # fmt: skip
 """Fraction of a photo's time before each stage."""

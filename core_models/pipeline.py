@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ from .faces.find import Face, FaceFinder, face_at
 from .faces.found import FoundFace, show_face
 from .faces.mask import face_mask
 from .faces.relief import Relief
-from .fitting.fit import Fit, fit_person
+from .fitting.fit import Fit, Sighting, fit_person, regressed_person
 from .fitting.photometric import refine
 from .fitting.samples import SurfaceSamples, sample_surface
 from .fitting.stored import read_fit
 from .morphable.basel import load_basel
 from .morphable.default import load_default_model
 from .morphable.model import MorphableModel
+from .networks.regressor import Regressor
 from .photo.load import Photo, load_photo
 from .reconstruction import Reconstruction, SemblanceError
+from .regression import check_model, load_fast_regressor, regress_face
 from .texture.atlas import build_atlas
 from .texture.bake import DRAFT, STANDARD, TextureResult, bake_texture
 from .texture.group import GroupLight
@@ -55,6 +57,10 @@ class Options:
     """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
     model: str | None = None
     """Path of a face model's file; the embedded one when None."""
+    regressor: str | None = None
+    """Path of R-Net's checkpoint: its coefficients are what the fit starts from, or a draft."""
+    regressed_only: bool = False
+    """No fit after the regressor, as in a draft."""
 
 
 class Pipeline:
@@ -65,6 +71,7 @@ class Pipeline:
         self.model = load_default_model()
         self._finder = FaceFinder()
         self._own: tuple[str, MorphableModel] | None = None
+        self._network: tuple[str, Regressor] | None = None
         self._samples: tuple[str, SurfaceSamples] | None = None
 
     def close(self) -> None:
@@ -79,22 +86,24 @@ class Pipeline:
         Raises:
             PhotoError: the photo, or a further one of the person, cannot be read, or shows no face.
             NoSuchFaceError: it shows fewer faces than asked for.
-            ModelFileError: the model's file is missing, damaged or something else.
+            ModelFileError, RegressorFileError: a file of the user's is missing, damaged or something else.
+            RegressorModelError: the regressor is of another face model.
             FitError: the landmarks are no face's.
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
         model = self._model(options, clock)
+        network = self._regressor(options, model, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
         with clock.stage("faces"):
             found = self._finder.find(photo)
-            more = self._more_shots(options, clock)
+            more = self._more_shots(options, clock, network)
         faces = choose_faces(found, options, photo.path)
         results, group = [], GroupLight()
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            shots = [self._shot(photo, face), *more]
+            shots = [self._shot(photo, face, network), *more]
             result = reconstruct(shots, model, options, one, self._surface_samples(model, options), group)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
@@ -146,28 +155,39 @@ class Pipeline:
                 self._own = options.model, load_basel(Path(options.model), self._finder.largest)
         return self._own[1]
 
+    def _regressor(self, options: Options, model: MorphableModel, clock: Clock) -> Regressor | None:
+        """The network that is asked for. Raises RegressorFileError and RegressorModelError."""
+        if options.regressor is None:
+            return None
+        check_model(model)
+        if self._network is None or self._network[0] != options.regressor:
+            with clock.stage("regressor"):
+                self._network = options.regressor, load_fast_regressor(options.regressor)
+        return self._network[1]
+
     def _surface_samples(self, model: MorphableModel, options: Options) -> SurfaceSamples | None:
         """What the shading is compared at; None where the landmarks have to do."""
-        if options.quality != "best":
+        if options.quality != "best" or options.regressed_only:
             return None
         if self._samples is None or self._samples[0] != model.model_id:
             self._samples = model.model_id, sample_surface(model)
         return self._samples[1]
 
-    def largest_face(self, path: str | os.PathLike[str]) -> Shot:
+    def largest_face(self, path: str | os.PathLike[str], network: Regressor | None = None) -> Shot:
         """A photo and the largest face in it. Raises PhotoError."""
         photo = load_photo(path)
-        return self._shot(photo, self._finder.find(photo)[0])
+        return self._shot(photo, self._finder.find(photo)[0], network)
 
-    def _more_shots(self, options: Options, clock: Clock) -> list[Shot]:
+    def _more_shots(self, options: Options, clock: Clock, network: Regressor | None = None) -> list[Shot]:
         shots = []
         for index, other in enumerate(options.more_photos, start=1):
             clock.tell("faces", index / (len(options.more_photos) + 1))
-            shots.append(self.largest_face(other))
+            shots.append(self.largest_face(other, network))
         return shots
 
-    def _shot(self, photo: Photo, face: Face) -> Shot:
-        return Shot(photo, face, self._finder.person(photo, face))
+    def _shot(self, photo: Photo, face: Face, network: Regressor | None = None) -> Shot:
+        regressed = regress_face(network, photo, face) if network is not None else None
+        return Shot(photo, face, self._finder.person(photo, face), regressed)
 
 
 def reconstruct(
@@ -183,8 +203,13 @@ def reconstruct(
     With `samples`, shading refines the shape that the landmarks gave. With `group`, the first photo's earlier faces
     help to find its light.
     """
-    fits, masks = fit_shots(shots, model, clock, samples)
-    return finish(shots, fits, masks, model, options, clock, group)
+    regressed = shots[0].regressed is not None
+    alone = regressed and (options.regressed_only or options.quality == "draft")
+    fits, masks = fit_shots(shots, model, clock, samples, regressed_person if alone else fit_person)
+    result = finish(shots, fits, masks, model, options, clock, group)
+    if regressed:
+        result.report["regressor"] = "alone" if alone else "fitted"
+    return result
 
 
 def finish(
@@ -212,12 +237,16 @@ def finish(
 
 
 def fit_shots(
-    shots: Sequence[Shot], model: MorphableModel, clock: Clock, samples: SurfaceSamples | None = None
+    shots: Sequence[Shot],
+    model: MorphableModel,
+    clock: Clock,
+    samples: SurfaceSamples | None = None,
+    find_shape: Callable[[MorphableModel, Sequence[Sighting]], list[Fit]] = fit_person,
 ) -> tuple[list[Fit], list[np.ndarray]]:
     """Each photo's fit, and its mask (H, W) of the face, 0…1. Arguments as in `reconstruct`."""
     sightings = [shot.sighting for shot in shots]
     with clock.stage("shape"):
-        fits = fit_person(model, sightings)
+        fits = find_shape(model, sightings)
     masks = mask_shots(shots, fits, model, clock)
     if samples is not None:
         with clock.stage("shading"):

@@ -26,7 +26,15 @@ class LoadFake:
     calls: Path
 
     def __call__(self):
-        return partial(fake, calls=self.calls)
+        return partial(fakes, calls=self.calls)
+
+
+def fakes(path: Path, calls: Path) -> list[Reconstruction]:
+    """With a worse one, by a regressor alone, where the file's name says so."""
+    result = fake(path, calls)
+    if "regressed" not in path.name:
+        return [result]
+    return [result, dataclasses.replace(result, translation=result.translation + np.float32([0.01, 0, 0]))]
 
 
 def fake(path: Path, calls: Path) -> Reconstruction:
@@ -104,10 +112,10 @@ def test_sheets_show_every_face_the_worst_first(tmp_path, calls) -> None:
 def test_an_interrupted_run_continues(tmp_path, calls) -> None:
     names = ["a.jpg", "b.jpg", "interrupt.jpg", "c.jpg"]
 
-    def interrupted(path: Path) -> Reconstruction:
+    def interrupted(path: Path) -> list[Reconstruction]:
         if "interrupt" in path.name:
             raise KeyboardInterrupt
-        return fake(path, calls)
+        return [fake(path, calls)]
 
     photos = {name: Path(name) for name in names}
     with pytest.raises(KeyboardInterrupt):
@@ -165,6 +173,24 @@ def test_likeness_is_told_with_a_warning_where_the_network_has_seen_it(tmp_path,
     records = run(["a.jpg", "trained.jpg"], tmp_path / "biased", calls)
     assert [record["identity_in_loss"] for record in records] == [False, True]
     assert "Warning: in 1 results" in (tmp_path / "biased" / "report" / "report.md").read_text()
+
+
+def test_what_the_regressor_tells_alone_stands_beside_the_fit(tmp_path, calls) -> None:
+    (record,) = run(["regressed.jpg"], tmp_path, calls)
+    assert record["regressed"]["scores"].keys() == record["scores"].keys()
+    totals = json.loads((tmp_path / "report" / "report.json").read_text())["totals"]
+    fitted, alone = (
+        total["scores"]["224"]["uv_image"]["psnr"]["mean"] for total in (totals, totals["regressed"])
+    )
+    assert alone < fitted - 1
+    (row,) = (
+        line
+        for line in (tmp_path / "report" / "report.md").read_text().splitlines()
+        if line.startswith("| uv_image psnr")
+    )
+    assert [cell.split()[0] for cell in row.split("|")[2:4]] == [f"{alone:.4f}", f"{fitted:.4f}"]
+    run(["a.jpg"], tmp_path / "without", calls)
+    assert "regressor" not in (tmp_path / "without" / "report" / "report.md").read_text()
 
 
 def test_an_unusable_identity_network_fails_before_any_photo(tmp_path) -> None:

@@ -16,10 +16,12 @@ from semblance.core_models.fitting import solver
 from semblance.core_models.fitting.fit import (
     FitError,
     FitSettings,
+    PosedFace,
     Sighting,
     fit_landmarks,
     fit_person,
     pose_mean,
+    regressed_person,
     scaled_orthographic_pose,
 )
 from semblance.core_models.fitting.noise import LandmarkNoise, NoiseSettings
@@ -325,6 +327,29 @@ def album(model: MorphableModel, seed: int, yaws: tuple[float, ...] = (5, -30, 3
 def neutral_landmarks(model: MorphableModel, identity: np.ndarray) -> np.ndarray:
     shape = model.shape(torch.tensor(identity, dtype=torch.float32)[None], torch.zeros(1, model.n_expression))
     return model.landmarks(shape)[0].numpy()[:468]
+
+
+def test_a_regressed_face_takes_the_means_place(model: MorphableModel) -> None:
+    """What it knew beforehand stays, as far as the landmarks do not speak against it; alone, it is the fit."""
+    identity = 0.8 * np.random.default_rng(0).normal(size=model.n_identity)
+    sightings = album(model, 0)
+    plain = fit_person(model, sightings)
+    told = [
+        replace(
+            sighting,
+            regressed=PosedFace(identity + side, fit.expression, fit.rotation, fit.translation, fit.K),
+        )
+        for sighting, fit, side in zip(sightings, plain, (-0.5, 0.0, 0.5), strict=True)
+    ]
+    fitted = fit_person(model, told)
+    for fit in fitted:
+        np.testing.assert_array_equal(fit.identity, fitted[0].identity)
+        assert np.abs(fit.identity - identity).mean() < 0.75 * np.abs(plain[0].identity - identity).mean()
+        assert fit.landmark_rms_percent < 2
+    for fit, sighting in zip(regressed_person(model, told), told, strict=True):
+        np.testing.assert_allclose(fit.identity, identity)
+        for name in ("expression", "rotation", "translation", "K"):
+            np.testing.assert_allclose(getattr(fit, name), getattr(sighting.regressed, name))
 
 
 def test_two_photos_tell_more_than_one_and_three_more_than_two(model: MorphableModel) -> None:

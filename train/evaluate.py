@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -31,14 +31,14 @@ from ..core_models.reconstruction import Reconstruction, SemblanceError, write_h
 from ..core_models.view.strip import portrait_strip
 from .data.photos import list_photos
 from .identity import identity_distances
-from .metrics import MINIMUM_COVERAGE, SIZES, landmark_rms_percent, score_frame
+from .metrics import MINIMUM_COVERAGE, SIZES, FrameScores, landmark_rms_percent, score_frame
 from .report import LOOK_TILE, MEASURES, SAME_PERSON, Record, look_path, strip, strip_path, write_report
 
 MAX_WORKERS = 4
 """Each worker holds a pipeline of its own, 1 to 2 GB."""
 
-Reconstruct = Callable[[Path], Reconstruction]
-"""A photo's file → the result of its largest face."""
+Reconstruct = Callable[[Path], Sequence[Reconstruction]]
+"""A photo's file → its largest face, and the same by the regressor alone where there is one."""
 LoadReconstruct = Callable[[], Reconstruct]
 """Makes a `Reconstruct`, once a process. Must pickle and, so that "once" holds, compare by value."""
 
@@ -63,6 +63,10 @@ class EvaluateArguments:
     """UV texture size, pixels."""
     quality: str = "standard"
     device: str = "auto"
+    model: Path | None = None
+    """The face model's file; the embedded one by default."""
+    regressor: Path | None = None
+    """R-Net's checkpoint: what it tells alone is scored beside the fit that begins there."""
     identity: Path | None = None
     """The identity network that measures likeness; the built-in one by default."""
 
@@ -74,6 +78,8 @@ class LoadPipeline:
     size: int
     quality: str
     device: str
+    model: Path | None = None
+    regressor: Path | None = None
 
     def __call__(self) -> Reconstruct:
         """Load the model and the networks.
@@ -82,8 +88,12 @@ class LoadPipeline:
             DeviceError: a device that cannot be computed on.
         """
         engine = load_engine(self.device)
-        options = {"size": self.size, "quality": self.quality}
-        return lambda path: engine.reconstruct(str(path), options, lambda stage, fraction: None)[0]
+        files = {"model": self.model, "regressor": self.regressor}
+        paths = {name: None if path is None else str(path) for name, path in files.items()}
+        fitted = {"size": self.size, "quality": self.quality, **paths}
+        twice = self.regressor is not None and self.quality != "draft"  # which is the regressor alone
+        ways = [fitted, {**fitted, "regressed_only": True}] if twice else [fitted]
+        return lambda path: [engine.reconstruct(str(path), way, lambda *_: None)[0] for way in ways]
 
 
 def run(arguments: EvaluateArguments) -> int:
@@ -103,7 +113,9 @@ def run(arguments: EvaluateArguments) -> int:
         "identity": network.name,
         SAME_PERSON: network.same_person,
     }
-    load = LoadPipeline(arguments.size, arguments.quality, arguments.device)
+    own = {"model": arguments.model, "regressor": arguments.regressor}
+    settings |= {name: path.name for name, path in own.items() if path is not None}
+    load = LoadPipeline(arguments.size, arguments.quality, arguments.device, **own)
     workers = min(MAX_WORKERS, os.cpu_count() or 1, len(photos))
     root = arguments.photos if arguments.photos.is_dir() else arguments.photos.parent
     named = {Path(os.path.relpath(path, root)).as_posix(): path for path in photos}
@@ -156,10 +168,14 @@ def score_photo(
     """One photo's record; failures of any kind become records too. Its pictures are kept in `out`."""
     start = time.perf_counter()
     try:
-        reconstruction = reconstruct(path)
+        reconstruction, *alone = reconstruct(path)
         seconds = time.perf_counter() - start
         frames = {size: score_frame(reconstruction, size) for size in SIZES}
-        distances = identity_distances(reconstruction, frames[SIZES[-1]], network)
+        measured = _measured(reconstruction, frames, network)
+        if alone:
+            measured["regressed"] = _measured(
+                alone[0], {size: score_frame(alone[0], size) for size in SIZES}, network
+            )
     except SemblanceError as error:
         return {"photo": name, "failure": str(error)}
     except Exception as error:  # a defect of ours on one photo must not cost the other photos' scores
@@ -175,6 +191,17 @@ def score_photo(
     return {
         "photo": name,
         "failure": f"{smallest:.1%} of the face oval is covered." if smallest < MINIMUM_COVERAGE else None,
+        **measured,
+        "seconds": round(seconds, 3),
+        "warnings": list(reconstruction.report.get("warnings", [])),
+    }
+
+
+def _measured(
+    reconstruction: Reconstruction, frames: dict[int, FrameScores], network: IdentityNetwork
+) -> dict[str, Any]:
+    """A result's numbers, as a record has them."""
+    return {
         "landmark_rms_percent": landmark_rms_percent(
             reconstruction.landmarks, reconstruction.model_landmarks
         ),
@@ -187,10 +214,8 @@ def score_photo(
             str(size): {mode: asdict(score) for mode, score in frame.face_scores.items()}
             for size, frame in frames.items()
         },
-        "identity": distances,
+        "identity": identity_distances(reconstruction, frames[SIZES[-1]], network),
         "identity_in_loss": network.name in reconstruction.report.get(LOSS_NETWORKS, []),
-        "seconds": round(seconds, 3),
-        "warnings": list(reconstruction.report.get("warnings", [])),
     }
 
 

@@ -15,7 +15,8 @@ from .metrics import MINIMUM_COVERAGE, MODES, SIZES, FrameScores, mode_name
 Record = dict[str, Any]
 """One photo's line of scores.jsonl: `photo`, `failure` (text or None), and unless it failed early
 `landmark_rms_percent`, `coverage` {size: share}, `scores` {size: {mode: {l1, psnr, ssim}}}, `identity`
-{view: distance}, `identity_in_loss`, `seconds`, `warnings`."""
+{view: distance}, `identity_in_loss`, `seconds`, `warnings`; with a regressor `regressed`: the same numbers of what it
+tells alone, and `seconds` for both."""
 
 MEASURES = ("psnr", "ssim", "l1")
 SAME_PERSON = "same_person_below"
@@ -42,9 +43,14 @@ def totals(records: list[Record]) -> dict[str, Any]:
     good = [record for record in records if record["failure"] is None]
     if not good:
         return {"photos": len(records), "failures": len(records)}
+    summary = {"photos": len(records), "failures": len(records) - len(good), **_spreads(good)}
+    if all("regressed" in record for record in good):
+        summary["regressed"] = _spreads([record["regressed"] for record in good])
+    return summary
+
+
+def _spreads(good: list[Record]) -> dict[str, Any]:
     return {
-        "photos": len(records),
-        "failures": len(records) - len(good),
         "landmark_rms_percent": _spread([record["landmark_rms_percent"] for record in good]),
         "coverage": {
             str(size): _spread([record["coverage"][str(size)] for record in good]) for size in SIZES
@@ -106,6 +112,8 @@ def table(settings: dict[str, Any], summary: dict[str, Any], records: list[Recor
     lines += [f"{summary['photos']} photos, {summary['failures']} failures. {_EXPLANATION}", ""]
     if "scores" in summary:
         lines += [*_total_rows(summary), *_identity_rows(summary, settings.get(SAME_PERSON))]
+    if "regressed" in summary:
+        lines += _regressor_rows(summary)
     failures = [record for record in records if record["failure"] is not None]
     lines += [f"- failed: {record['photo']}: {record['failure']}" for record in failures]
     lines += _photo_rows([record for record in records if record["failure"] is None])
@@ -208,6 +216,23 @@ def _identity_rows(summary: dict[str, Any], same_person: float | None) -> list[s
             "",
         ]
     return lines
+
+
+def _regressor_rows(summary: dict[str, Any]) -> list[str]:
+    """Side by side: what the regressor tells alone, and what the fit makes of it."""
+    alone, fitted = _by_title(summary["regressed"]), _by_title(summary)
+    rows = [f"| {title} | {_cell(alone[title], 4)} | {_cell(fitted[title], 4)} |" for title in fitted]
+    title = f"The regressor alone, and the fit that begins there, {SIZES[0]}²:"
+    return [title, "", "| | regressor alone | fitted |", "|---|---|---|", *rows, ""]
+
+
+def _by_title(total: dict[str, Any]) -> dict[str, Any]:
+    scores = total["scores"][str(SIZES[0])]
+    return {
+        "landmarks %": total["landmark_rms_percent"],
+        **{f"{mode} {measure}": scores[mode][measure] for mode in scores for measure in MEASURES},
+        **{f"identity, {view}": total["identity"][view] for view in VIEWS},
+    }
 
 
 def _cell(spread: dict[str, float], digits: int) -> str:

@@ -3,6 +3,8 @@
 The most probable face under three statements: landmark errors are correlated over the face
 (`noise`); faces and expressions are as likely as the model and `priors` say; and the focal
 length, where the photo does not tell it, is that of an ordinary portrait. MediaPipe's z is never used.
+Where a regressor has seen the photo, its face takes the mean's place: the fit starts there, and leaves it only as
+far as the landmarks ask. Not so its camera, which is the same for every photo.
 """
 
 from __future__ import annotations
@@ -50,19 +52,7 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """What a photo shows of a face."""
-
-    landmarks: np.ndarray
-    """(478,2) pixels, detected"""
-    image_size: tuple[int, int]
-    """width, height"""
-    focal_px: float | None = None
-    """where the photo tells it"""
-
-
-@dataclass(frozen=True)
-class Fit:
+class PosedFace:
     """A face in front of a camera: `Xc = X·rotationᵀ + translation` (dm), then K (see DESIGN conventions)."""
 
     identity: np.ndarray
@@ -75,6 +65,26 @@ class Fit:
     """(3,) dm"""
     K: np.ndarray
     """(3,3) pixels"""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a photo shows of a face."""
+
+    landmarks: np.ndarray
+    """(478,2) pixels, detected"""
+    image_size: tuple[int, int]
+    """width, height"""
+    focal_px: float | None = None
+    """where the photo tells it"""
+    regressed: PosedFace | None = None
+    """what a regressor saw; of one person's photos in all or in none"""
+
+
+@dataclass(frozen=True)
+class Fit(PosedFace):
+    """A face in front of a camera, and how well it meets the landmarks."""
+
     model_landmarks: np.ndarray
     """(478,2) pixels: the fitted face's own landmarks, projected; the detected ones where the model has none"""
     landmark_rms_percent: float
@@ -105,6 +115,25 @@ def fit_person(
     """
     settings = settings or FitSettings()
     return _fit(model, _basis(model, settings.prior), sightings, settings)
+
+
+def regressed_person(
+    model: MorphableModel, sightings: Sequence[Sighting], settings: FitSettings | None = None
+) -> list[Fit]:
+    """The faces that the regressor saw in photos of one person, as they are, but for one identity: their mean.
+
+    Raises FitError when they are far from the landmarks.
+    """
+    settings = settings or FitSettings()
+    basis, ids = _basis(model, settings.prior), model.landmark_ids.cpu().numpy()
+    identity, fits = _expected_identity(basis, sightings), []
+    for sighting in sightings:
+        if sighting.regressed is None:
+            raise ValueError("a sighting without a regressed face")
+        state = replace(state_of(sighting.regressed), identity=identity)
+        points, centre = _checked(sighting.landmarks), sighting.regressed.K[:2, 2]
+        fits.append(_result(basis, ids, points, centre, state, settings.max_rms_percent))
+    return fits
 
 
 def pose_mean(
@@ -145,9 +174,9 @@ def refine_person(
     return _fit(model, _basis(model, settings.prior), sightings, settings, states, evidence)
 
 
-def state_of(fit: Fit) -> State:
+def state_of(face: PosedFace) -> State:
     """The unknowns of a fit."""
-    return State(fit.rotation, fit.translation, math.log(fit.K[0, 0]), fit.identity, fit.expression)
+    return State(face.rotation, face.translation, math.log(face.K[0, 0]), face.identity, face.expression)
 
 
 def _fit(
@@ -160,8 +189,9 @@ def _fit(
 ) -> list[Fit]:
     ids = model.landmark_ids.cpu().numpy()
     points = [_checked(sighting.landmarks) for sighting in sightings]
+    identity = _expected_identity(basis, sightings)
     starts = [
-        _start(basis, ids, pixels[ids], sighting.image_size, sighting.focal_px, settings)
+        _start(basis, ids, pixels[ids], sighting, identity, settings)
         for pixels, sighting in zip(points, sightings, strict=True)
     ]
     observations = [seen for seen, _ in starts]
@@ -171,7 +201,7 @@ def _fit(
     except (np.linalg.LinAlgError, OverflowError) as error:
         raise FitError("No face could be fitted to the landmarks.", _HINT) from error
     return [
-        _result(basis, ids, pixels, seen, state, settings.max_rms_percent)
+        _result(basis, ids, pixels, seen.centre, state, settings.max_rms_percent)
         for pixels, seen, state in zip(points, observations, states, strict=True)
     ]
 
@@ -210,18 +240,27 @@ def _checked(landmarks: np.ndarray) -> np.ndarray:
     return points
 
 
+def _expected_identity(basis: Basis, sightings: Sequence[Sighting]) -> np.ndarray:
+    """(Ki,): the model's mean, or the mean of what a regressor saw."""
+    regressed = [sighting.regressed.identity for sighting in sightings if sighting.regressed is not None]
+    return np.mean(regressed, axis=0) if regressed else np.zeros(basis.identity.shape[2])
+
+
 def _start(
     basis: Basis,
     ids: np.ndarray,
     pixels: np.ndarray,
-    image_size: tuple[int, int],
-    focal_px: float | None,
+    sighting: Sighting,
+    identity: np.ndarray,
     settings: FitSettings,
 ) -> tuple[Observation, State]:
-    """What is to be fitted, and the posed mean from which the fit starts."""
-    rotation, position, scale = scaled_orthographic_pose(basis.mean, pixels)
-    log_focal, sigma = settings.camera.log_focal(max(image_size), scale, focal_px)
-    centre = np.array(image_size, np.float64) / 2
+    """What is to be fitted, and the posed face from which the fit starts: the one that is expected."""
+    seen = sighting.regressed
+    expression = np.zeros(basis.expression.shape[2]) if seen is None else seen.expression
+    expected = basis.mean + basis.identity @ identity + basis.expression @ expression
+    rotation, position, scale = scaled_orthographic_pose(expected, pixels)
+    log_focal, sigma = settings.camera.log_focal(max(sighting.image_size), scale, sighting.focal_px)
+    centre = np.array(sighting.image_size, np.float64) / 2
     noise = LandmarkNoise(basis.mean, ids, settings.noise)
     # The same scale through a perspective camera: distance = focal length / scale.
     shift = (position - centre) * (1, -1) / scale
@@ -229,10 +268,10 @@ def _start(
         rotation,
         np.array([*shift, -math.exp(log_focal) / scale]),
         log_focal,
-        np.zeros(basis.identity.shape[2]),
-        np.zeros(basis.expression.shape[2]),
+        identity,
+        expression,
     )
-    return Observation(pixels, centre, scale, noise, log_focal, sigma), state
+    return Observation(pixels, centre, scale, noise, log_focal, sigma, identity, expression), state
 
 
 def scaled_orthographic_pose(points: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -257,11 +296,11 @@ def _result(
     basis: Basis,
     ids: np.ndarray,
     landmarks: np.ndarray,
-    observation: Observation,
+    centre: np.ndarray,
     state: State,
     max_rms_percent: float,
 ) -> Fit:
-    pixels, _, seen = project(basis, state, observation.centre)
+    pixels, _, seen = project(basis, state, centre)
     model_landmarks = landmarks.copy()
     model_landmarks[ids] = pixels
     face = ids[ids < _N_FACE]
@@ -269,6 +308,6 @@ def _result(
     rms = 100.0 * math.sqrt(squared.mean()) / max(inter_ocular_distance(landmarks), 1e-9)
     if not rms <= max_rms_percent or seen[:, 2].max() >= 0:
         raise FitError("The landmarks do not look like a face.", _HINT)
-    focal, (u, v) = math.exp(state.log_focal), observation.centre
+    focal, (u, v) = math.exp(state.log_focal), centre
     K = np.array([[focal, 0.0, u], [0.0, focal, v], [0.0, 0.0, 1.0]])
     return Fit(state.identity, state.expression, state.rotation, state.translation, K, model_landmarks, rms)

@@ -76,6 +76,10 @@ class Observation:
     noise: LandmarkNoise
     log_focal: float
     log_focal_sigma: float
+    identity: np.ndarray | float = 0.0
+    """(Ki,) expected before the landmarks are seen, equal in all photos of a person"""
+    expression: np.ndarray | float = 0.0
+    """(Ke,) the same"""
 
 
 class Evidence(Protocol):
@@ -158,7 +162,7 @@ def _joint_equations(
     normal, gradient = np.zeros((size, size)), np.zeros(size)
     identity = slice(len(basis.identity_precision))
     normal[identity, identity] = basis.identity_precision
-    gradient[identity] = -basis.identity_precision @ states[0].identity
+    gradient[identity] = -basis.identity_precision @ (states[0].identity - observations[0].identity)
     for seen, state, place, (residuals, jacobian) in zip(observations, states, places, linear, strict=True):
         own_normal, own_gradient = _normal_equations(basis, seen, state, residuals, jacobian)
         normal[np.ix_(place, place)] += own_normal
@@ -211,7 +215,8 @@ def _normal_equations(
     gradient[_FOCAL] -= precision * (state.log_focal - observation.log_focal)
     expression = slice(N_CAMERA + len(state.identity), None)
     normal[expression, expression] += basis.expression_precision
-    gradient[expression] -= basis.expression_precision @ state.expression + basis.expression_rates
+    unexpected = state.expression - observation.expression
+    gradient[expression] -= basis.expression_precision @ unexpected + basis.expression_rates
     return normal, gradient
 
 
