@@ -193,12 +193,13 @@ def test_what_the_regressor_tells_alone_stands_beside_the_fit(tmp_path, calls) -
     assert "regressor" not in (tmp_path / "without" / "report" / "report.md").read_text()
 
 
-def test_an_unusable_identity_network_fails_before_any_photo(tmp_path) -> None:
+@pytest.mark.parametrize("what", ["identity", "model", "regressor"])
+def test_an_unusable_file_of_the_users_fails_before_any_photo(tmp_path, what: str) -> None:
     (tmp_path / "a.jpg").touch()
+    own = tmp_path / "own.pt"
+    own.write_bytes(b"something else")
     with pytest.raises(SemblanceError, match=r"own\.pt"):
-        evaluate_command(
-            EvaluateArguments(photos=tmp_path, out=tmp_path / "report", identity=tmp_path / "own.pt")
-        )
+        evaluate_command(EvaluateArguments(photos=tmp_path, out=tmp_path / "report", **{what: own}))
     assert not (tmp_path / "report").exists()
 
 

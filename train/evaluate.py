@@ -25,8 +25,10 @@ import torch
 from PIL import Image
 
 from ..core_models.engine import load_engine
+from ..core_models.morphable.basel_files import needed_files
 from ..core_models.networks.identity import LOSS_NETWORKS, IdentityNetwork
 from ..core_models.networks.identity_files import load_identity_network
+from ..core_models.networks.regressor import load_regressor
 from ..core_models.reconstruction import Reconstruction, SemblanceError, write_hint
 from ..core_models.view.strip import portrait_strip
 from .data.photos import list_photos
@@ -104,6 +106,7 @@ def run(arguments: EvaluateArguments) -> int:
         DeviceError: a device that cannot be computed on.
         EvaluationError: the folder holds a finished run, one with other settings, or cannot be written.
         IdentityNetworkError: an identity network that cannot be used.
+        ModelFileError, RegressorFileError: a file of the user's that is missing or something else.
     """
     photos = list_photos(arguments.photos)[: arguments.limit]
     network = _identity_network(arguments.identity)
@@ -113,6 +116,7 @@ def run(arguments: EvaluateArguments) -> int:
         "identity": network.name,
         SAME_PERSON: network.same_person,
     }
+    _check_own(arguments)
     own = {"model": arguments.model, "regressor": arguments.regressor}
     settings |= {name: path.name for name, path in own.items() if path is not None}
     load = LoadPipeline(arguments.size, arguments.quality, arguments.device, **own)
@@ -122,6 +126,14 @@ def run(arguments: EvaluateArguments) -> int:
     records = evaluate(named, arguments.out, settings, load, workers, arguments.identity)
     print((arguments.out / "report.md").read_text(encoding="utf-8").split("\nAt ")[0])
     return int(any(record["failure"] is not None for record in records))
+
+
+def _check_own(arguments: EvaluateArguments) -> None:
+    """Refuse wrong files once, before they fail every photo."""
+    if arguments.model is not None:
+        needed_files(arguments.model)
+    if arguments.regressor is not None:
+        load_regressor(arguments.regressor)
 
 
 def evaluate(

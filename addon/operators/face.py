@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty
 
-from .. import runner
 from ..properties import SIZES, TEXTURES
 from ..rebaking import rebake_task
 from ..scene.expressions import mirror_expression, reset_expression
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
 from ..scene.result import faces_of
 from ..session import session
-from .errors import reports_errors
+from ..work import Task
+from .by_backend import ByBackend
 from .on_faces import OnFaces
 
 
@@ -72,7 +70,7 @@ class SEMBLANCE_OT_show_confidence(OnFaces, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SEMBLANCE_OT_rebake(OnFaces, bpy.types.Operator):
+class SEMBLANCE_OT_rebake(OnFaces, ByBackend, bpy.types.Operator):
     """Make the textures of the selected faces again, from the photo in this file, at another size. Shape and expression stay, images that you have painted on are kept"""  # noqa: E501
 
     bl_idname = "semblance.rebake"
@@ -84,20 +82,11 @@ class SEMBLANCE_OT_rebake(OnFaces, bpy.types.Operator):
         name="Size", description="Side of the UV textures, in pixels", items=SIZES, default="2048"
     )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Begin; the textures arrive by themselves."""
-        return self._run(context, runner.start)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Make the textures, and return when the faces have them."""
-        return self._run(context, runner.run_to_end)
-
-    @reports_errors
-    def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
+    def tasks(self, context: bpy.types.Context) -> list[Task]:
+        """One a face."""
         tasks = [rebake_task(face, int(self.size)) for face in faces_of(context)]
         session().forget_failures()
-        run(tasks)
-        return {"FINISHED"}
+        return tasks
 
 
 def _set_input(context: bpy.types.Context, name: str, value: float) -> None:

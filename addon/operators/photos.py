@@ -14,7 +14,8 @@ from .. import runner
 from ..photos import background_image, key_of
 from ..session import session
 from ..tasks import find_faces_task
-from .errors import reports_errors
+from ..work import Task
+from .by_backend import ByBackend
 
 _THUMBNAILS = 3
 """FILE_IMGDISPLAY of Blender's file browser."""
@@ -114,7 +115,7 @@ class SEMBLANCE_OT_remove_photo(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SEMBLANCE_OT_find_faces(bpy.types.Operator):
+class SEMBLANCE_OT_find_faces(ByBackend, bpy.types.Operator):
     """Look for the faces in the photo, to choose which ones to make"""
 
     bl_idname = "semblance.find_faces"
@@ -125,19 +126,10 @@ class SEMBLANCE_OT_find_faces(bpy.types.Operator):
         """Where there is a photo."""
         return bool(context.scene.semblance.photos)
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Begin."""
-        return self._run(context, runner.start)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Find them, and return when that is done."""
-        return self._run(context, runner.run_to_end)
-
-    @reports_errors
-    def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
+    def tasks(self, context: bpy.types.Context) -> list[Task]:
+        """Of the photo that is shown."""
         settings = context.scene.semblance
-        run([find_faces_task(settings.photos[settings.active_photo])])
-        return {"FINISHED"}
+        return [find_faces_task(settings.photos[settings.active_photo])]
 
 
 def _background(context: bpy.types.Context) -> bpy.types.Image | None:

@@ -16,10 +16,11 @@ from ..scene.arrival import add_faces
 from ..session import session
 from ..tasks import Wishes, face_tasks, file_task, photos_to_make
 from ..work import Task
+from .by_backend import ByBackend
 from .errors import reports_errors
 
 
-class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
+class SEMBLANCE_OT_reconstruct(ByBackend, bpy.types.Operator):
     """Make the faces of the chosen photos, as collections of the scene. Blender stays free meanwhile"""
 
     bl_idname = "semblance.reconstruct"
@@ -50,20 +51,11 @@ class SEMBLANCE_OT_reconstruct(bpy.types.Operator):
         """Only in Object Mode: the face becomes the active object."""
         return _in_object_mode(cls, context)
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Begin; the faces arrive by themselves."""
-        return self._run(context, runner.start)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Make the faces, and return when they are in the scene."""
-        return self._run(context, runner.run_to_end)
-
-    @reports_errors
-    def _run(self, context: bpy.types.Context, run: Any) -> set[str]:
+    def tasks(self, context: bpy.types.Context) -> list[Task]:
+        """Of the file that is named, or of the photos in the panel."""
         tasks = self._tasks(context.scene.semblance)
         session().forget_failures()
-        run(tasks)
-        return {"FINISHED"}
+        return tasks
 
     def _tasks(self, settings: Any) -> list[Task]:
         chosen = {
