@@ -8,8 +8,9 @@ it, so that everything else works where there is no Blender.
 def register() -> None:
     """Blender enables the extension."""
     from . import addon
+    from .cli import main
 
-    addon.register()
+    addon.register(main)
 
 
 def unregister() -> None:

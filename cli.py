@@ -6,14 +6,13 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from .core_models.reconstruction import SemblanceError
+from .core_models.errors import SemblanceError
+from .core_models.protocol import DEVICES, QUALITIES, TEXTURE_SIZES, Options
 
 FindPython = Callable[[], str]
-TEXTURE_SIZES = (512, 1024, 2048, 4096)
-QUALITIES = ("draft", "standard", "best")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 _QUALITY_HELP = (
     "draft: faster, with textures of at most 512 pixels; "
     "best: slower, the shape also from light and shadow in the photo"
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None, backend: FindPython | None = No
         if namespace.run is _run_face:
             return _run_face(namespace, backend)
         if backend is not None:
-            from .addon.launch import run_command_line
+            from .addon.backend.launch import run_command_line
 
             return run_command_line(backend(), arguments)
         return namespace.run(namespace)
@@ -79,8 +78,7 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--out", type=Path, metavar="DIR", help="folder to write to (default: beside each photo)"
     )
     face.add_argument("--texture", choices=("uv", "vertex"), default="uv", help="what the material shows")
-    face.add_argument("--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels")
-    face.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
+    _add_effort(face)
     which = face.add_mutually_exclusive_group()
     which.add_argument(
         "--face", type=_from_one, metavar="N", help="the N-th largest face (default: 1, the largest)"
@@ -100,6 +98,13 @@ def _add_face(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     face.set_defaults(run=_run_face)
 
 
+def _add_effort(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--size", type=int, choices=TEXTURE_SIZES, default=Options.size, help="UV texture size, pixels"
+    )
+    command.add_argument("--quality", choices=QUALITIES, default=Options.quality, help=_QUALITY_HELP)
+
+
 def _add_models(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
@@ -109,7 +114,7 @@ def _add_models(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--regressor",
-        type=Path,
+        type=_absolute,
         metavar="PATH",
         help="R-Net's published checkpoint: where the fit of the Basel Face Model of 2009 begins, and all of a draft's",
     )
@@ -130,10 +135,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for the report")
     evaluate.add_argument("--limit", type=_from_one, metavar="N", help="only the first N photos")
-    evaluate.add_argument(
-        "--size", type=int, choices=TEXTURE_SIZES, default=1024, help="UV texture size, pixels"
-    )
-    evaluate.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
+    _add_effort(evaluate)
     _add_models(evaluate)
     evaluate.add_argument("--device", choices=DEVICES, default="auto", help=_DEVICE_HELP)
     evaluate.add_argument(
@@ -148,24 +150,28 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser("train", help="learn from photos", description="Learn from photos.")
     systems = train.add_subparsers(title="what to learn", required=True, metavar="SYSTEM")
-    expressions = systems.add_parser(
-        "expressions",
+    corrections = systems.add_parser(
+        "corrections",
         help="corrections of the embedded model",
         description="Correct the embedded model's mean and expressions by what portraits show.",
     )
-    expressions.add_argument(
+    corrections.add_argument(
         "--photos",
         type=Path,
         required=True,
         metavar="DIR",
         help="a folder, or a .txt list of names beside it",
     )
-    expressions.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write, .npz")
-    expressions.set_defaults(run=_run_train_expressions)
+    corrections.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write, .npz")
+    corrections.set_defaults(run=_run_train_corrections)
 
 
-def _model_file(text: str) -> Path | None:
-    return None if text == "default" else Path(text)
+def _model_file(text: str) -> str | None:
+    return None if text == "default" else _absolute(text)
+
+
+def _absolute(text: str) -> str:
+    return str(Path(text).absolute())
 
 
 def _from_one(text: str) -> int:
@@ -175,9 +181,15 @@ def _from_one(text: str) -> int:
     return number
 
 
+def _options(namespace: argparse.Namespace) -> Options:
+    """Those that the command has flags for."""
+    names = {option.name for option in fields(Options)}
+    return Options(**{name: value for name, value in vars(namespace).items() if name in names})
+
+
 def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
-    from .addon import face
-    from .addon.launch import worker_command
+    from .addon.backend.launch import worker_command
+    from .addon.headless import face
 
     if not namespace.photos and not namespace.demo:
         print(
@@ -191,15 +203,10 @@ def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
     return face.run(
         face.FaceArguments(
             photos=photos,
+            options=_options(namespace),
             out=namespace.out,
             texture=namespace.texture,
-            size=namespace.size,
-            quality=namespace.quality,
-            face=namespace.face,
-            all_faces=namespace.all_faces,
             same_person=namespace.same_person,
-            model=namespace.model,
-            regressor=namespace.regressor,
             npz=namespace.npz,
             json=namespace.json,
             force=namespace.force,
@@ -209,27 +216,24 @@ def _run_face(namespace: argparse.Namespace, backend: FindPython | None) -> int:
 
 
 def _run_evaluate(namespace: argparse.Namespace) -> int:
-    from .train import evaluate
+    from .train.evaluation import evaluate
 
     return evaluate.run(
         evaluate.EvaluateArguments(
             photos=namespace.photos,
             out=namespace.out,
+            options=_options(namespace),
             limit=namespace.limit,
-            size=namespace.size,
-            quality=namespace.quality,
             device=namespace.device,
-            model=namespace.model,
-            regressor=namespace.regressor,
             identity=namespace.identity,
         )
     )
 
 
-def _run_train_expressions(namespace: argparse.Namespace) -> int:
-    from .train import expressions
+def _run_train_corrections(namespace: argparse.Namespace) -> int:
+    from .train import corrections
 
-    return expressions.run(namespace.photos, namespace.out)
+    return corrections.run(namespace.photos, namespace.out)
 
 
 def _demo_portrait(folder: Path, python: str) -> Path:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+
+CommandLine = Callable[[Sequence[str], Callable[[], str]], int]
+"""`cli.main`: takes the arguments, and what finds the Python that computes; returns the exit code."""
 
 _registered = ExitStack()
 """What `unregister` takes away, the last first."""
 
 
-def register() -> None:
+def register(command_line: CommandLine) -> None:
     """Give Blender the classes, the settings, and the command `blender --background --command semblance …`."""
     import bpy
 
-    from . import operators, panels, preferences, properties, runner, thumbnails
+    from . import operators, panels, preferences, properties, thumbnails
     from .operators.backend import stop
+    from .queue import timer
 
     with ExitStack() as stack:
-        stack.callback(bpy.utils.unregister_cli_command, _add_command())
+        command = bpy.utils.register_cli_command("semblance", blender_command(command_line))
+        stack.callback(bpy.utils.unregister_cli_command, command)
         for each in (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES):
             bpy.utils.register_class(each)
             stack.callback(bpy.utils.unregister_class, each)
-        for module in (properties, panels, thumbnails, runner):
+        for module in (properties, panels, thumbnails, timer):
             stack.callback(module.add_to_blender())
         stack.callback(stop)
         _registered.push(stack.pop_all())
@@ -32,17 +37,14 @@ def unregister() -> None:
     _registered.close()
 
 
-def _add_command() -> object:
-    import bpy
-
-    return bpy.utils.register_cli_command("semblance", _run_command)
-
-
-def _run_command(arguments: Sequence[str]) -> int:
-    from ..cli import main
+def blender_command(command_line: CommandLine) -> Callable[[Sequence[str]], int]:
+    """The command line as Blender calls it: computing where the preferences say, and never ending Blender itself."""
     from .preferences import chosen_backend
 
-    try:
-        return main(arguments, lambda: chosen_backend()[0])
-    except SystemExit as end:  # argparse: --help, or arguments that it refuses
-        return end.code if isinstance(end.code, int) else 1
+    def run(arguments: Sequence[str]) -> int:
+        try:
+            return command_line(arguments, lambda: chosen_backend()[0])
+        except SystemExit as end:  # argparse: --help, or arguments that it refuses
+            return end.code if isinstance(end.code, int) else 1
+
+    return run

@@ -8,10 +8,10 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .environment import environment_python, is_current, is_half_made
-from .installation import installation
-from .interpreter import backend_python
-from .text import paragraph
+from .backend.installation import installation
+from .backend.interpreter import backend_python
+from .backend.venv import environment_python, is_current, is_half_made
+from .paragraph import paragraph
 
 PACKAGE = __package__.rpartition(".")[0]
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"

@@ -15,17 +15,22 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..core_models.protocol import QUALITIES, TEXTURE_SIZES, Options
+
 MOST_FACES = 32
 """Of a photo, that can be chosen among; Blender's vectors of switches are no longer."""
-TEXTURES = (
+TEXTURE_ITEMS = (
     ("UV", "UV Map", "Images on the face's UV map: the photo's detail"),
     ("VERTEX", "Vertex Colours", "A colour for each vertex and no images, for sculpting and games"),
 )
-SIZES = tuple((size, size, f"{size} × {size} pixels") for size in ("512", "1024", "2048", "4096"))
-QUALITIES = (
-    ("DRAFT", "Draft", "Fastest, with textures of at most 512 pixels"),
-    ("STANDARD", "Standard", "The shape from the landmarks of the face"),
-    ("BEST", "Best", "Slower: the shape also from light and shadow in the photo"),
+SIZE_ITEMS = tuple((str(size), str(size), f"{size} × {size} pixels") for size in TEXTURE_SIZES)
+_QUALITY_WORDS = {
+    "draft": "Fastest, with textures of at most 512 pixels",
+    "standard": "The shape from the landmarks of the face",
+    "best": "Slower: the shape also from light and shadow in the photo",
+}
+QUALITY_ITEMS = tuple(
+    (quality.upper(), quality.capitalize(), _QUALITY_WORDS[quality]) for quality in QUALITIES
 )
 
 
@@ -51,16 +56,19 @@ class SEMBLANCE_PG_settings(bpy.types.PropertyGroup):
     texture: EnumProperty(
         name="Texture",
         description="What the material shows. Both are always made, and the Face panel switches between them",
-        items=TEXTURES,
+        items=TEXTURE_ITEMS,
     )
     size: EnumProperty(
-        name="Size", description="Side of the UV textures, in pixels", items=SIZES, default="1024"
+        name="Size",
+        description="Side of the UV textures, in pixels",
+        items=SIZE_ITEMS,
+        default=str(Options.size),
     )
     quality: EnumProperty(
         name="Quality",
         description="How much time a face may take",
-        items=QUALITIES,
-        default="STANDARD",
+        items=QUALITY_ITEMS,
+        default=Options.quality.upper(),
     )
     same_person: BoolProperty(
         name="Same Person",

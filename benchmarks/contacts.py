@@ -13,12 +13,13 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from semblance.core_models.morphable import eyes
-from semblance.core_models.morphable.anatomy import LOWER_LID, UPPER_LID
+from semblance.core_models.geometry.subdivision import subdivide
+from semblance.core_models.landmarks import RIGHT_LOWER_LID, RIGHT_UPPER_LID
+from semblance.core_models.morphable import eyeballs
 from semblance.core_models.morphable.blinks import blink_share
 from semblance.core_models.morphable.default import LEVELS, DefaultCage, dense_data
 from semblance.core_models.morphable.parts import Opening, mouth_opening, right_eye_opening
-from semblance.core_models.morphable.subdivision import subdivide
+from semblance.core_models.units import MM_PER_DM
 
 _NEAR_MM = 2.5
 """Triangles further apart than this, centre to centre, are not tested against each other."""
@@ -28,7 +29,6 @@ _FLESH_MM = 4.0
 """What is further from a sheet is not in its flesh."""
 _SUBNASALE, _NOSE_MM = 2, 20.0
 """The landmark between nostrils and lip, and the radius about it in which both nostrils lie."""
-_MM_PER_DM = 100.0
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class ContactModel:
         right = right_eye_opening(fine, cage.faces, cage.eye_rings[0])
         eyelids = (right, right.mirrored(fine.mirror(cage.mirror)))
         mouth = mouth_opening(fine, cage.faces, cage.mouth_rings)
-        half = len(eyes.build_eyeballs().offsets) // 2
+        half = len(eyeballs.build_eyeballs().offsets) // 2
         balls = [fine.matrix.shape[0] + side * half + np.arange(half) for side in range(2)]
         around = [_about(opening) for opening in (*eyelids, mouth)]
         centres = data.mean[fine.faces].mean(1) - data.mean[_SUBNASALE]
-        nose = fine.faces[np.linalg.norm(centres, axis=1) * _MM_PER_DM < _NOSE_MM]
+        nose = fine.faces[np.linalg.norm(centres, axis=1) * MM_PER_DM < _NOSE_MM]
         kept = np.unique(np.concatenate([*around, *balls, nose.ravel()]))
         place = np.full(len(data.mean), -1)
         place[kept] = np.arange(len(kept))
@@ -72,10 +72,10 @@ class ContactModel:
 
         self.names = data.expression_names
         self.mean, self.identity, self.expression = (
-            values[..., kept, :] * _MM_PER_DM
+            values[..., kept, :] * MM_PER_DM
             for values in (data.mean, data.identity_basis, data.expression_basis)
         )
-        margins = np.array(UPPER_LID + LOWER_LID)
+        margins = np.concatenate([RIGHT_UPPER_LID, RIGHT_LOWER_LID])
         self.lid_landmarks = [place[margins], place[cage.mirror[margins]]]
         self.faces = place[_within(fine.faces, kept)]
         self.nose = place[nose]
@@ -217,9 +217,9 @@ def ball_clearance(points: np.ndarray, around: np.ndarray, ball: np.ndarray) -> 
 
     The eyeball is a sphere with a cornea where its first vertex, the pole, points to.
     """
-    axis = points[ball[0]] - points[ball[-eyes.N_SEGMENTS :]].mean(0)
+    axis = points[ball[0]] - points[ball[-eyeballs.N_SEGMENTS :]].mean(0)
     axis = axis / np.linalg.norm(axis)
-    arm = points[around] - (points[ball[0]] - axis * (eyes.RADIUS_MM + eyes.CORNEA_BULGE_MM))
+    arm = points[around] - (points[ball[0]] - axis * (eyeballs.RADIUS_MM + eyeballs.CORNEA_BULGE_MM))
     distance = np.linalg.norm(arm, axis=1)
     polar = np.arccos(np.clip(arm @ axis / distance, -1, 1))
-    return distance - eyes.surface_radius(polar)
+    return distance - eyeballs.surface_radius(polar)

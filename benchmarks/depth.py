@@ -20,19 +20,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from semblance.benchmarks.scoring.frame import Frame, face_frame, frame_image
 from semblance.benchmarks.scoring.geometry import FaceMesh, Relief, relief_errors
 from semblance.benchmarks.scoring.looks import SKIN, true_shape
 from semblance.benchmarks.scoring.report import LIGHTS
-from semblance.benchmarks.scoring.trace import Frame, Shape, Trace, face_frame, frame_image
-from semblance.benchmarks.specimens.specimen import Specimen, specimens
-from semblance.core_models.assembly import Shot, posed_vertices
-from semblance.core_models.clock import Clock
+from semblance.benchmarks.sets import specimens
+from semblance.benchmarks.specimens.specimen import Specimen
+from semblance.core_models.assembly import Shot
+from semblance.core_models.errors import SemblanceError
 from semblance.core_models.fitting.fit import Fit, fit_person, pose_mean
+from semblance.core_models.fitting.head_shape import head_shape
 from semblance.core_models.fitting.photometric import refine
 from semblance.core_models.fitting.samples import sample_surface
 from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.pipeline import Pipeline, fit_shots
-from semblance.core_models.reconstruction import SemblanceError
+from semblance.core_models.pipeline import Pipeline, fit_heads, mask_faces
+from semblance.core_models.render.trace import CameraMesh
 
 SIZE = 200
 """Pixels of the side of the scored pictures."""
@@ -65,7 +67,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.pipeline = Pipeline()
-        self.model = self.pipeline.model
+        self.model = self.pipeline.models.default
         self._facemesh = FaceMesh(self.model)
         self._samples = sample_surface(self.model)
 
@@ -79,12 +81,12 @@ class Bench:
             except SemblanceError as error:
                 print(f"{specimen.name}: {error.code}", flush=True)
                 return None
-        _, masks = fit_shots([shot], self.model, Clock(lambda *_: None))
+        masks = mask_faces([shot], fit_heads(self.model, [shot]), self.model)
         shape = true_shape(specimen)
         frame = face_frame(shape, SKIN, SIZE)
-        trace = Trace.of(shape, frame)
+        trace = frame.trace(shape)
         where = (frame_image(specimen.face_mask, frame) > 127) & (trace.share(SKIN) > 0.99)
-        return Case(specimen, shot, masks[0], frame, Relief.of_shape(trace), where)
+        return Case(specimen, shot, masks[0], frame, Relief.of_mesh(trace), where)
 
     def errors(self, cases: Sequence[Case]) -> Errors:
         """Of the first of several photos of a head, by every method and number of photos."""
@@ -98,7 +100,7 @@ class Bench:
             reliefs["facemesh"] = own
         for count in range(1, len(cases) + 1):
             for name, fit in zip(("landmarks", "best"), self._fits(cases[:count]), strict=True):
-                vertices = posed_vertices(self.model, fit)
+                vertices = head_shape(self.model, fit).in_camera
                 reliefs[f"{name} {count}"] = self._relief(vertices, fit.K, first.frame)
         where = first.where.copy()
         for relief in reliefs.values():
@@ -112,13 +114,13 @@ class Bench:
         return fits[0], refined[0]
 
     def _relief(self, vertices: np.ndarray, K: np.ndarray, frame: Frame) -> Relief:
-        return Relief.of_shape(Trace.of(_shape(self.model, vertices, K), frame))
+        return Relief.of_mesh(frame.trace(_shape(self.model, vertices, K)))
 
 
-def _shape(model: MorphableModel, vertices: np.ndarray, K: np.ndarray) -> Shape:
+def _shape(model: MorphableModel, vertices: np.ndarray, K: np.ndarray) -> CameraMesh:
     uv, regions = model.uv.numpy(), model.face_region.numpy()
     names = tuple(model.region_names)
-    return Shape(vertices.astype(np.float32), model.faces.numpy(), uv, regions, names, K)
+    return CameraMesh(vertices.astype(np.float32), model.faces.numpy(), uv, regions, names, K)
 
 
 def main() -> None:
@@ -152,7 +154,7 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(arguments: argparse.Namespace) -> Iterator[Specimen]:
     for specimen in specimens(arguments.set, arguments.split, not arguments.cached, arguments.heads):
-        if not specimen.hardship and (not arguments.heads or specimen.head in arguments.heads):
+        if not specimen.hardship:
             yield specimen
 
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from semblance.benchmarks.specimens.cycles_set import Plan, folder, take
 from semblance.benchmarks.specimens.specimen import Specimen, load, save
-from semblance.core_models.pipeline import Options, Pipeline
+from semblance.core_models.pipeline import Pipeline
+from semblance.core_models.protocol import Options
 from semblance.core_models.view.strip import portrait_strip
 
 TILE = 300

@@ -23,8 +23,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from semblance.core_models.faces.find import FaceFinder
-from semblance.core_models.faces.landmarks import COUNT
 from semblance.core_models.geometry.mesh import vertex_normals
+from semblance.core_models.landmarks import COUNT
 from semblance.core_models.morphable.model import ModelData, MorphableModel
 from semblance.core_models.photo.load import Photo, PhotoError
 
@@ -306,7 +306,8 @@ def _cached(file: Path, model: MorphableModel, seed: int, finder: FaceFinder) ->
     names = tuple(Head.__dataclass_fields__)
     if file.exists():
         with np.load(file) as stored:
-            return Head(*(stored[name] if stored[name].ndim else float(stored[name]) for name in names))
+            values: dict[str, Any] = {name: stored[name] for name in names}
+            return Head(**values | {"focal_px": float(values["focal_px"])})
     head = render_head(model, seed)
     try:
         found = finder.find(Photo(srgb=head.image, focal_px=None, path=file.stem, warnings=()))

@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from semblance.core_models.assembly import model_vertices
 from semblance.core_models.faces.find import FaceFinder
 from semblance.core_models.fitting.fit import fit_landmarks
+from semblance.core_models.fitting.head_shape import head_shape
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 from semblance.core_models.photo.load import Photo, load_photo
+from semblance.core_models.units import MM_PER_DM
 from semblance.train.data.photos import list_photos
-
-_MM_PER_DECIMETRE = 100.0
 
 
 def main() -> None:
@@ -47,14 +46,14 @@ def distance_mm(photo: Photo, model: MorphableModel, finder: FaceFinder) -> floa
     mirrored_photo = replace(photo, srgb=np.ascontiguousarray(photo.srgb[:, ::-1]))
     vertices, mirrored = fitted(photo, model, finder), fitted(mirrored_photo, model, finder)
     back = mirrored[model.mirror.numpy()] * [-1, 1, 1]
-    return float(np.median(np.linalg.norm(vertices - back, axis=1)) * _MM_PER_DECIMETRE)
+    return float(np.median(np.linalg.norm(vertices - back, axis=1)) * MM_PER_DM)
 
 
 def fitted(photo: Photo, model: MorphableModel, finder: FaceFinder) -> np.ndarray:
     """Vertices (N, 3) of the largest face, decimetres, head frame."""
     face = finder.find(photo)[0]
     fit = fit_landmarks(model, face.landmarks, (photo.width, photo.height), photo.focal_px)
-    return model_vertices(model, fit)[0]
+    return head_shape(model, fit).vertices
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +23,19 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from semblance.addon.backend import Job
-from semblance.addon.launch import worker_command
-from semblance.addon.messages import Done, Failed, Options, Request
+from semblance.core_models.protocol import (
+    EVENTS_FILE,
+    REQUEST_FILE,
+    Done,
+    Event,
+    Failed,
+    Options,
+    ReconstructFaces,
+    Ticket,
+    parse_event,
+    request_text,
+    ticket_line,
+)
 
 _SIDE = 1024
 
@@ -40,12 +51,10 @@ def main() -> None:
         photo = Path(folder) / "portrait.png"
         Image.fromarray(skimage.data.astronaut()).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS).save(photo)
         for quality, size in (("draft", 512), ("standard", 1024)):
-            with Job(worker_command()) as job:
-                measure(job, Request(photo, Options(size, quality), preview=False))
-                runs = [
-                    measure(job, Request(photo, Options(size, quality), preview=False))
-                    for _ in range(arguments.runs)
-                ]
+            request = ReconstructFaces(photo, Options(size, quality))
+            with Worker(Path(folder) / quality) as worker:
+                worker.seconds(request)
+                runs = [worker.seconds(request) for _ in range(arguments.runs)]
             print(row(quality, runs))
     # Kilobytes on Linux, bytes on macOS; of the largest process that has ended.
     unit = 1 if sys.platform == "darwin" else 1024
@@ -53,19 +62,46 @@ def main() -> None:
     print(f"peak memory of the worker: {peak / 1e9:.2f} GB")
 
 
-def measure(job: Job, request: Request) -> dict[str, float]:
-    """Seconds from the request to `done`, and of each stage."""
-    start = time.perf_counter()
-    job.request(request)
-    while True:
-        for event in job.poll():
-            if isinstance(event, Failed):
-                raise event.error()
-            if isinstance(event, Done):
-                total = time.perf_counter() - start
-                with np.load(event.faces[0].result) as archive:
-                    return {"total": total} | json.loads(str(archive["report"]))["stage_seconds"]
-        time.sleep(0.005)
+class Worker:
+    """The process that computes, asked as Blender asks it: core_models/worker.py says how."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder, self._asked = folder, 0
+        command = [sys.executable, "-m", "semblance.core_models.worker", str(folder)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def seconds(self, request: ReconstructFaces) -> dict[str, float]:
+        """From the request to `done`, and of each stage."""
+        self._asked += 1
+        out = self._folder / str(self._asked)
+        out.mkdir()
+        start = time.perf_counter()
+        (out / REQUEST_FILE).write_text(request_text(request), encoding="utf-8")
+        print(ticket_line(Ticket(self._asked, out)), file=self._process.stdin, flush=True)
+        while not isinstance(event := self._last_event(), Done):
+            if isinstance(event, Failed) or self._process.poll() is not None:
+                raise SystemExit(f"The worker failed: {event}")
+            time.sleep(0.005)
+        total = time.perf_counter() - start
+        with np.load(out / "result_1.npz") as archive:
+            return {"total": total} | json.loads(str(archive["report"]))["stage_seconds"]
+
+    def _last_event(self) -> Event | None:
+        """Of the last request, None before its first."""
+        events = self._folder / EVENTS_FILE
+        lines = events.read_bytes().splitlines(keepends=True) if events.exists() else []
+        whole = [line for line in lines if line.endswith(b"\n")]
+        number, event = parse_event(whole[-1]) if whole else (None, None)
+        return event if number == self._asked else None
 
 
 def row(quality: str, runs: list[dict[str, float]]) -> str:

@@ -43,7 +43,16 @@ def face_like_mesh(n: int = 189) -> tuple[Tensor, Tensor]:
 
 
 @numba.njit(cache=True, fastmath=True)
-def scalar_forward(vertices, faces, K, size, attributes, ids, weights, picture):  # type: ignore[no-untyped-def]
+def scalar_forward(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    K: np.ndarray,
+    size: int,
+    attributes: np.ndarray,
+    ids: np.ndarray,
+    weights: np.ndarray,
+    picture: np.ndarray,
+) -> None:
     n = len(vertices)
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     px, py, nearness = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
@@ -116,8 +125,17 @@ def scalar_forward(vertices, faces, K, size, attributes, ids, weights, picture):
 
 @numba.njit(cache=True, fastmath=True)
 def scalar_backward(
-    vertices, faces, K, attributes, ids, weights, gradient, to_vertices, to_attributes, sliver
-):  # type: ignore[no-untyped-def]
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    K: np.ndarray,
+    attributes: np.ndarray,
+    ids: np.ndarray,
+    weights: np.ndarray,
+    gradient: np.ndarray,
+    to_vertices: np.ndarray,
+    to_attributes: np.ndarray,
+    sliver: np.float32,
+) -> None:
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     to_vertices[:] = 0
     to_attributes[:] = 0
@@ -191,18 +209,21 @@ def main() -> None:
         picture.backward(gradient)
         return picture
 
-    arrays = [tensor.numpy() for tensor in (vertices[0], faces.int(), K[0])]
+    points, triangles, camera = (tensor.numpy() for tensor in (vertices[0], faces.int(), K[0]))
+    colours = attributes[0].numpy()
     ids, weights = np.empty((size, size), np.int32), np.zeros((size, size, 3), np.float32)
     picture = np.empty((size, size, CHANNELS), np.float32)
-    to_vertices, to_attributes = np.empty_like(arrays[0]), np.empty_like(attributes[0].numpy())
+    to_vertices, to_attributes = np.empty_like(points), np.empty_like(colours)
 
     rows_of_gradient = np.ascontiguousarray(gradient[0])
 
     def scalar() -> None:
-        scalar_forward(*arrays, size, attributes[0].numpy(), ids, weights, picture)
+        scalar_forward(points, triangles, camera, size, colours, ids, weights, picture)
         scalar_backward(
-            *arrays,
-            attributes[0].numpy(),
+            points,
+            triangles,
+            camera,
+            colours,
             ids,
             weights,
             rows_of_gradient,

@@ -26,9 +26,12 @@ from semblance.benchmarks.scoring.looks import METHODS, result_paints
 from semblance.benchmarks.scoring.report import LIGHTS, Record, Results, report
 from semblance.benchmarks.scoring.score import PhotoScore, Setting, score_photo, spread_over_lights
 from semblance.benchmarks.scoring.sheet import contact_sheet, photo_tiles
-from semblance.benchmarks.specimens.specimen import Specimen, specimens
-from semblance.core_models.pipeline import Options, Pipeline
-from semblance.core_models.reconstruction import Reconstruction, SemblanceError
+from semblance.benchmarks.sets import specimens
+from semblance.benchmarks.specimens.specimen import Specimen
+from semblance.core_models.errors import SemblanceError
+from semblance.core_models.pipeline import Pipeline
+from semblance.core_models.protocol import Options
+from semblance.core_models.reconstruction import Reconstruction
 
 
 def main() -> None:
@@ -36,7 +39,7 @@ def main() -> None:
     arguments = _arguments()
     results = Results([], {})
     pipeline = Pipeline()
-    facemesh = FaceMesh(pipeline.model)
+    facemesh = FaceMesh(pipeline.models.default)
     chosen = itertools.islice(choose(arguments), arguments.limit)
     for head, group in itertools.groupby(chosen, lambda specimen: (specimen.renderer, specimen.head)):
         scores: list[PhotoScore] = []
@@ -46,7 +49,7 @@ def main() -> None:
             results.records.append(record)
             print(progress_line(record), flush=True)
             if arguments.sheet and setting and result:
-                paints = result_paints(result, setting.found.shape, pipeline.model)
+                paints = result_paints(result, setting.found.mesh, pipeline.models.default)
                 rows.append((caption(record), photo_tiles(setting, paints["program"])))
         # The Cycles set keeps a head's hard photo, of which there is no spread, apart from the others.
         if scores:
@@ -82,8 +85,7 @@ def choose(arguments: argparse.Namespace) -> Iterator[Specimen]:
     """The specimens that the command line asks for."""
     for renderer in ("cycles", "own") if arguments.set == "all" else (arguments.set,):
         for specimen in specimens(renderer, arguments.split, not arguments.cached, arguments.heads):
-            wanted = not arguments.heads or specimen.head in arguments.heads
-            if wanted and (not arguments.lights or specimen.light in arguments.lights):
+            if not arguments.lights or specimen.light in arguments.lights:
                 yield specimen
 
 
@@ -101,7 +103,7 @@ def run_photo(
     except SemblanceError as error:
         return record | {"error": error.code}, None, None
     record["seconds"] = round(time.perf_counter() - start, 2)
-    setting = Setting.of(specimen, result, pipeline.model)
+    setting = Setting.of(specimen, result, pipeline.models.default)
     score = score_photo(setting, result, facemesh)
     if not specimen.hardship:
         scores.append(score)

@@ -23,6 +23,7 @@ from semblance.core_models.fitting.fit import Fit, fit_landmarks, pose_mean
 from semblance.core_models.geometry.mesh import vertex_normals
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
+from semblance.core_models.units import MM_PER_DM
 
 SCORED = ("skin", "lips", "brows")
 
@@ -57,9 +58,11 @@ def compare(shape: np.ndarray, truth: np.ndarray, faces: torch.Tensor, scored: n
     normals = vertex_normals(torch.tensor(truth)[None], faces)[0].numpy()[scored]
     nearest = cKDTree(goal).query(moved)[1]
     to_surface = np.abs(((moved - goal[nearest]) * normals[nearest]).sum(1))
-    size = np.linalg.norm(moved - moved.mean(0)) / np.linalg.norm(goal - goal.mean(0))
+    size = float(np.linalg.norm(moved - moved.mean(0)) / np.linalg.norm(goal - goal.mean(0)))
     return Errors(
-        100 * float(np.median(np.linalg.norm(moved - goal, axis=1))), 100 * float(np.median(to_surface)), size
+        MM_PER_DM * float(np.median(np.linalg.norm(moved - goal, axis=1))),
+        MM_PER_DM * float(np.median(to_surface)),
+        size,
     )
 
 
@@ -105,7 +108,7 @@ def score(
     return Row(
         compare(shape, head.expressed, model.faces, scored),
         compare(shape_of(model, fit, expressed=False), head.neutral, model.faces, scored),
-        100 * float(np.median(distances)),
+        MM_PER_DM * float(np.median(distances)),
         abs(yaw_of(fit.rotation) - head.yaw),
         float(np.log(fit.K[0, 0] / head.focal_px)),
         fit.landmark_rms_percent,
@@ -122,7 +125,7 @@ def score_facemesh(model: MorphableModel, head: Head) -> float | None:
     truth, mean = (landmarks_of(model, v)[face] for v in (head.expressed, model.mean.double().numpy()))
     points = points[ids[face]]
     points = points * (np.linalg.norm(mean - mean.mean(0)) / np.linalg.norm(points - points.mean(0)))
-    return 100 * float(np.median(np.linalg.norm(aligned(points, truth) - truth, axis=1)))
+    return MM_PER_DM * float(np.median(np.linalg.norm(aligned(points, truth) - truth, axis=1)))
 
 
 def table(results: dict[str, list[Row]]) -> str:

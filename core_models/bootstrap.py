@@ -1,7 +1,7 @@
 """Runs a module of the package in whatever Python this is: PYTHON bootstrap.py MODULE [arguments]
 
 Any Python 3 can read this file: one that cannot compute says so, and exits with 1, instead of dying of a
-syntax error or a missing import. The worker says it in its event file (`worker` describes it), others on stderr. The
+syntax error or a missing import. The worker says it in its event file (`protocol` describes it), others on stderr. The
 package goes under its own name, whatever its folder is called (an extension's, a checkout in `semblance-1.2`).
 """
 
@@ -20,6 +20,7 @@ _PACKAGES = (
     ("mediapipe", "MediaPipe"),
     ("scipy", "SciPy"),
     ("PIL", "Pillow"),
+    ("platformdirs", "platformdirs"),
 )
 _CURE = "Set up the backend in the preferences of Semblance, or choose another interpreter there."
 

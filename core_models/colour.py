@@ -1,6 +1,7 @@
-"""The one place where encoded sRGB becomes scene-linear Rec.709 and back (two-piece curve of IEC 61966-2-1).
+"""The one place where encoded sRGB becomes scene-linear Rec.709 and back (two-piece curve of IEC 61966-2-1), and linear
+Rec.709 CIELAB.
 
-The functions take numpy arrays or torch tensors of any shape and return the same kind. Outside 0…1 the curve
+The functions of sRGB take numpy arrays or torch tensors of any shape and return the same kind. Outside 0…1 the curve
 is continued as an odd function, so nothing turns into NaN; clip where a range matters.
 """
 
@@ -20,6 +21,11 @@ _EXPONENT = 2.4
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Of linear Rec.709."""
+XYZ_FROM_RGB = np.array(
+    [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
+)
+_WHITE_D65 = XYZ_FROM_RGB.sum(1)
+_LAB_KNEE = 6 / 29
 
 Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
@@ -54,6 +60,23 @@ def linear_to_srgb_uint8(linear: Values) -> np.ndarray:
     encoded = linear_to_srgb(linear)
     array = encoded.detach().cpu().numpy() if isinstance(encoded, torch.Tensor) else encoded
     return np.round(np.clip(array, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def linear_from_lab(lab: np.ndarray) -> np.ndarray:
+    """CIELAB (…, 3), D65 → linear Rec.709 (…, 3)."""
+    fy = (lab[..., 0] + 16) / 116
+    f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(f > _LAB_KNEE, f**3, 3 * _LAB_KNEE**2 * (f - 4 / 29)) * _WHITE_D65
+    return xyz @ np.linalg.inv(XYZ_FROM_RGB).T
+
+
+def lab_from_linear(rgb: np.ndarray) -> np.ndarray:
+    """Linear Rec.709 (…, 3) → CIELAB (…, 3), D65."""
+    t = rgb @ XYZ_FROM_RGB.T / _WHITE_D65
+    f = np.where(t > _LAB_KNEE**3, np.cbrt(t), t / (3 * _LAB_KNEE**2) + 4 / 29)
+    return np.stack(
+        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1
+    )
 
 
 @cache

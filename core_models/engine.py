@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .clock import Progress
+from .errors import SemblanceError
 from .faces.found import FoundFace
-from .reconstruction import Reconstruction, SemblanceError
+from .progress import Progress
+from .protocol import Options
+from .reconstruction import Reconstruction
 
 _PACKAGES = {"torch": "PyTorch", "cv2": "OpenCV", "mediapipe": "MediaPipe"}
 
@@ -42,8 +44,8 @@ class Engine:
     device: str
     versions: Mapping[str, str]
     find: Callable[[str, Progress], Sequence[FoundFace]]
-    reconstruct: Callable[[str, Mapping[str, Any], Progress], Sequence[Reconstruction]]
-    rebake: Callable[[str, Mapping[str, Any], Mapping[str, Any], Progress], Reconstruction]
+    reconstruct: Callable[[str, Options, Progress], Sequence[Reconstruction]]
+    rebake: Callable[[str, Mapping[str, Any], Options, Progress], Reconstruction]
     preview: Callable[[Reconstruction], np.ndarray]
     close: Callable[[], None]
 
@@ -59,19 +61,17 @@ def load_engine(device: str) -> Engine:
         raise DeviceError(f"This version does not compute on '{device}'.", "Choose the device auto or cpu.")
     for module, name in _PACKAGES.items():
         _check_import(module, name)
-    from .pipeline import Options, Pipeline
+    from .pipeline import Pipeline
     from .versions import backend_versions
     from .view.preview import preview_sheet
 
     pipeline = Pipeline()
     return Engine(
-        device="cpu",
-        versions={**backend_versions(), "models": pipeline.model.model_id},
+        device=pipeline.models.device,
+        versions={**backend_versions(), "models": pipeline.models.default.model_id},
         find=pipeline.find,
-        reconstruct=lambda photo, options, progress: pipeline.run(photo, Options(**options), progress),
-        rebake=lambda photo, fit, options, progress: pipeline.rebake(
-            photo, fit, Options(**options), progress
-        ),
+        reconstruct=pipeline.run,
+        rebake=pipeline.rebake,
         preview=preview_sheet,
         close=pipeline.close,
     )

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .assembly import Shot, assemble, describe, model_vertices, posed_vertices
-from .clock import Clock, Progress
-from .faces.find import Face, FaceFinder, face_at
+from .assembly import Shot, assemble, describe
+from .bake import TextureResult, bake_texture
+from .errors import SemblanceError
+from .faces.find import Face, face_at
 from .faces.found import FoundFace, show_face
 from .faces.mask import face_mask
 from .faces.relief import Relief
 from .fitting.fit import Fit, Sighting, fit_person, regressed_person
+from .fitting.head_shape import HeadShape, head_shape
 from .fitting.photometric import refine
-from .fitting.samples import SurfaceSamples, sample_surface
+from .fitting.regressed import regress_face
 from .fitting.stored import read_fit
-from .morphable.basel import load_basel
-from .morphable.default import load_default_model
+from .intrinsic.group_light import GroupLight
+from .merge_textures import merge_textures
+from .models import COMPLETIONS, SEPARATIONS, Models
 from .morphable.model import MorphableModel
 from .networks.regressor import Regressor
 from .photo.load import Photo, load_photo
-from .reconstruction import Reconstruction, SemblanceError
-from .regression import check_model, load_fast_regressor, regress_face
-from .texture.atlas import build_atlas
-from .texture.bake import DRAFT, STANDARD, TextureResult, bake_texture
-from .texture.group import GroupLight
-from .texture.merge import merge_textures
+from .progress import Clock, Progress
+from .protocol import Options
+from .reconstruction import Reconstruction
+from .texture.observation import observe
 
 DRAFT_SIZE = 512
 """Pixels; the largest texture of a draft."""
@@ -42,44 +42,22 @@ class NoSuchFaceError(SemblanceError):
     code = "no_such_face"
 
 
-@dataclass(frozen=True)
-class Options:
-    """What may differ from photo to photo."""
-
-    size: int = 1024
-    """UV texture size, pixels; a draft has at most `DRAFT_SIZE`."""
-    quality: str = "standard"
-    """draft, standard or best."""
-    face: int | None = None
-    """The n-th largest face, from 1; the largest when None."""
-    all_faces: bool = False
-    more_photos: Sequence[str] = ()
-    """Paths of further photos of the person; the first gives camera, pose, expression and light of the result."""
-    model: str | None = None
-    """Path of a face model's file; the embedded one when None."""
-    regressor: str | None = None
-    """Path of R-Net's checkpoint: its coefficients are what the fit starts from, or a draft."""
-    regressed_only: bool = False
-    """No fit after the regressor, as in a draft."""
-
-
 class Pipeline:
-    """The models and the face finder, kept warm between photos."""
+    """From photos to results, with models that stay warm between them."""
 
     def __init__(self) -> None:
         """Load what every photo needs; takes about two seconds."""
-        self.model = load_default_model()
-        self._finder = FaceFinder()
-        self._own: tuple[str, MorphableModel] | None = None
-        self._network: tuple[str, Regressor] | None = None
-        self._samples: tuple[str, SurfaceSamples] | None = None
+        self.models = Models()
 
     def close(self) -> None:
         """Free the networks."""
-        self._finder.close()
+        self.models.close()
 
     def run(
-        self, path: str | os.PathLike[str], options: Options = Options(), progress: Progress = lambda *_: None
+        self,
+        path: str | os.PathLike[str],
+        options: Options = Options(),  # noqa: B008 (frozen)
+        progress: Progress = lambda *_: None,
     ) -> list[Reconstruction]:
         """Reconstruct the faces of a photo that `options` asks for; usually one.
 
@@ -92,19 +70,18 @@ class Pipeline:
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
-        model = self._model(options, clock)
-        network = self._regressor(options, model, clock)
+        model = self.models.face_model(options.model, clock)
+        network = self.models.regressor(options.regressor, model, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
         with clock.stage("faces"):
-            found = self._finder.find(photo)
+            found = self.models.finder.find(photo)
             more = self._more_shots(options, clock, network)
         faces = choose_faces(found, options, photo.path)
         results, group = [], GroupLight()
         for done, face in enumerate(faces):
             one = Clock(progress, done / len(faces), 1 / len(faces), dict(clock.seconds))
-            shots = [self._shot(photo, face, network), *more]
-            result = reconstruct(shots, model, options, one, self._surface_samples(model, options), group)
+            result = self.reconstruct([self._shot(photo, face, network), *more], model, options, one, group)
             result.report["faces"] = [each.place(photo) for each in found]
             results.append(result)
         return results
@@ -114,7 +91,7 @@ class Pipeline:
         progress("photo", 0.0)
         photo = load_photo(path)
         progress("faces", 0.3)
-        return [show_face(photo, face) for face in self._finder.find(photo)]
+        return [show_face(photo, face) for face in self.models.finder.find(photo)]
 
     def rebake(
         self,
@@ -133,8 +110,8 @@ class Pipeline:
             CancelledError: raised by `progress`.
         """
         clock = Clock(progress)
-        embedded = stored.get("model") == self.model.model_id
-        model = self.model if embedded else self._model(options, clock)
+        embedded = stored.get("model") == self.models.default.model_id
+        model = self.models.face_model(None if embedded else options.model, clock)
         with clock.stage("photo"):
             photo = load_photo(path)
             fit, sighting = read_fit(stored, model, photo)
@@ -143,40 +120,109 @@ class Pipeline:
         with clock.stage("shape"):
             others = fit_person(model, [shot.sighting for shot in shots])[1:] if shots[1:] else []
             fits = [fit, *(replace(other, identity=fit.identity) for other in others)]
-        masks = mask_shots(shots, fits, model, clock)
-        return finish(shots, fits, masks, model, options, clock)
+            heads = [head_shape(model, each) for each in fits]
+        with clock.stage("mask"):
+            masks = mask_faces(shots, heads, model)
+        return self._finish(shots, heads, masks, model, options, clock)
 
-    def _model(self, options: Options, clock: Clock) -> MorphableModel:
-        """The model that is asked for. Raises ModelFileError."""
-        if options.model is None:
-            return self.model
-        if self._own is None or self._own[0] != options.model:
-            with clock.stage("model"):
-                self._own = options.model, load_basel(Path(options.model), self._finder.largest)
-        return self._own[1]
+    def reconstruct(
+        self,
+        shots: Sequence[Shot],
+        model: MorphableModel,
+        options: Options,
+        clock: Clock,
+        group: GroupLight | None = None,
+    ) -> Reconstruction:
+        """One person's face, in one photo or several → its reconstruction, as the first photo shows it.
 
-    def _regressor(self, options: Options, model: MorphableModel, clock: Clock) -> Regressor | None:
-        """The network that is asked for. Raises RegressorFileError and RegressorModelError."""
-        if options.regressor is None:
-            return None
-        check_model(model)
-        if self._network is None or self._network[0] != options.regressor:
-            with clock.stage("regressor"):
-                self._network = options.regressor, load_fast_regressor(options.regressor)
-        return self._network[1]
+        With `group`, the first photo's earlier faces help to find its light.
+        """
+        regressed = shots[0].regressed is not None
+        alone = regressed and (options.regressed_only or options.quality == "draft")
+        with clock.stage("shape"):
+            heads = fit_heads(model, shots, regressed_person if alone else fit_person)
+        with clock.stage("mask"):
+            masks = mask_faces(shots, heads, model)
+        if options.quality == "best" and not options.regressed_only:
+            with clock.stage("shading"):
+                heads = self._refined(shots, heads, masks, model, clock)
+        result = self._finish(shots, heads, masks, model, options, clock, group)
+        if regressed:
+            result.report["regressor"] = "alone" if alone else "fitted"
+        return result
 
-    def _surface_samples(self, model: MorphableModel, options: Options) -> SurfaceSamples | None:
-        """What the shading is compared at; None where the landmarks have to do."""
-        if options.quality != "best" or options.regressed_only:
-            return None
-        if self._samples is None or self._samples[0] != model.model_id:
-            self._samples = model.model_id, sample_surface(model)
-        return self._samples[1]
+    def _refined(
+        self,
+        shots: Sequence[Shot],
+        heads: Sequence[HeadShape],
+        masks: Sequence[np.ndarray],
+        model: MorphableModel,
+        clock: Clock,
+    ) -> list[HeadShape]:
+        """The heads, their shape refined by the photos' shading."""
+        fits = refine(
+            model,
+            self.models.surface_samples(model),
+            [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)],
+            [shot.sighting for shot in shots],
+            [head.fit for head in heads],
+            tick=lambda done: clock.tell("shading", done),
+        )
+        return [head_shape(model, fit) for fit in fits]
+
+    def _finish(
+        self,
+        shots: Sequence[Shot],
+        heads: Sequence[HeadShape],
+        masks: Sequence[np.ndarray],
+        model: MorphableModel,
+        options: Options,
+        clock: Clock,
+        group: GroupLight | None = None,
+    ) -> Reconstruction:
+        """Heads and masks (H, W) of the photos → the result."""
+        with clock.stage("texture"):
+            texture = self._texture(shots, heads, masks, model, options, clock, group)
+        with clock.stage("result"):
+            made_by = {
+                "device": self.models.device,
+                "separation": options.separation,
+                "completion": options.completion,
+            }
+            report = describe(shots, heads, texture, model, options.quality, made_by)
+            result = assemble(shots[0], masks[0], model, heads[0], texture, report)
+        result.report["stage_seconds"] = clock.seconds
+        return result
+
+    def _texture(
+        self,
+        shots: Sequence[Shot],
+        heads: Sequence[HeadShape],
+        masks: Sequence[np.ndarray],
+        model: MorphableModel,
+        options: Options,
+        clock: Clock,
+        group: GroupLight | None,
+    ) -> TextureResult:
+        """The texture, in the first photo's light, of everything that the photos show."""
+        layout = self.models.layout(model, texture_size(options), options.quality == "draft")
+        separate, complete = SEPARATIONS[options.separation], COMPLETIONS[options.completion]
+        textures = []
+        for index, (shot, mask, head) in enumerate(zip(shots, masks, heads, strict=True)):
+            tick = clock.part("texture", index, len(shots))
+            observation = observe(shot.photo.srgb, mask, model, layout, head.in_camera, head.fit.K)
+            tick(0.15)
+            others = group if index == 0 else None
+            textures.append(bake_texture(observation, separate, complete, others, tick))
+        if len(textures) == 1:
+            return textures[0]
+        sharpness = [shot.face.inter_ocular_px for shot in shots]
+        return merge_textures(textures, sharpness, layout.full, model.uv.numpy())
 
     def largest_face(self, path: str | os.PathLike[str], network: Regressor | None = None) -> Shot:
         """A photo and the largest face in it. Raises PhotoError."""
         photo = load_photo(path)
-        return self._shot(photo, self._finder.find(photo)[0], network)
+        return self._shot(photo, self.models.finder.find(photo)[0], network)
 
     def _more_shots(self, options: Options, clock: Clock, network: Regressor | None = None) -> list[Shot]:
         shots = []
@@ -187,120 +233,25 @@ class Pipeline:
 
     def _shot(self, photo: Photo, face: Face, network: Regressor | None = None) -> Shot:
         regressed = regress_face(network, photo, face) if network is not None else None
-        return Shot(photo, face, self._finder.person(photo, face), regressed)
+        return Shot(photo, face, self.models.finder.person(photo, face), regressed)
 
 
-def reconstruct(
-    shots: Sequence[Shot],
+def fit_heads(
     model: MorphableModel,
-    options: Options,
-    clock: Clock,
-    samples: SurfaceSamples | None = None,
-    group: GroupLight | None = None,
-) -> Reconstruction:
-    """One person's face, in one photo or several → its reconstruction, as the first photo shows it.
-
-    With `samples`, shading refines the shape that the landmarks gave. With `group`, the first photo's earlier faces
-    help to find its light.
-    """
-    regressed = shots[0].regressed is not None
-    alone = regressed and (options.regressed_only or options.quality == "draft")
-    fits, masks = fit_shots(shots, model, clock, samples, regressed_person if alone else fit_person)
-    result = finish(shots, fits, masks, model, options, clock, group)
-    if regressed:
-        result.report["regressor"] = "alone" if alone else "fitted"
-    return result
-
-
-def finish(
     shots: Sequence[Shot],
-    fits: Sequence[Fit],
-    masks: Sequence[np.ndarray],
-    model: MorphableModel,
-    options: Options,
-    clock: Clock,
-    group: GroupLight | None = None,
-) -> Reconstruction:
-    """Fits and masks of the photos → the result. Arguments as in `reconstruct` and `fit_shots`."""
-    first = shots[0]
-    in_camera = [posed_vertices(model, fit) for fit in fits]
-    vertices, neutral = model_vertices(model, fits[0])
-    with clock.stage("texture"):
-        texture = bake_shots(shots, masks, model, fits, in_camera, options, clock, group)
-    with clock.stage("result"):
-        report = describe(shots, fits, texture, model, options.quality)
-        result = assemble(
-            first.photo, first.face, masks[0], model, fits[0], vertices, neutral, texture, report
-        )
-    result.report["stage_seconds"] = clock.seconds
-    return result
-
-
-def fit_shots(
-    shots: Sequence[Shot],
-    model: MorphableModel,
-    clock: Clock,
-    samples: SurfaceSamples | None = None,
     find_shape: Callable[[MorphableModel, Sequence[Sighting]], list[Fit]] = fit_person,
-) -> tuple[list[Fit], list[np.ndarray]]:
-    """Each photo's fit, and its mask (H, W) of the face, 0…1. Arguments as in `reconstruct`."""
-    sightings = [shot.sighting for shot in shots]
-    with clock.stage("shape"):
-        fits = find_shape(model, sightings)
-    masks = mask_shots(shots, fits, model, clock)
-    if samples is not None:
-        with clock.stage("shading"):
-            photos = [(shot.photo.srgb, mask) for shot, mask in zip(shots, masks, strict=True)]
-            fits = refine(
-                model, samples, photos, sightings, fits, tick=lambda done: clock.tell("shading", done)
-            )
-    return fits, masks
+) -> list[HeadShape]:
+    """One person's head in each photo, from the landmarks."""
+    return [head_shape(model, fit) for fit in find_shape(model, [shot.sighting for shot in shots])]
 
 
-def mask_shots(
-    shots: Sequence[Shot], fits: Sequence[Fit], model: MorphableModel, clock: Clock
-) -> list[np.ndarray]:
+def mask_faces(shots: Sequence[Shot], heads: Sequence[HeadShape], model: MorphableModel) -> list[np.ndarray]:
     """Each photo's mask (H, W) of the face, 0…1."""
-    with clock.stage("mask"):
-        reliefs = [Relief(posed_vertices(model, fit), model.faces.numpy(), fit.K) for fit in fits]
-        return [
-            face_mask(shot.photo, shot.face.landmarks, relief, shot.person)
-            for shot, relief in zip(shots, reliefs, strict=True)
-        ]
-
-
-def bake_shots(
-    shots: Sequence[Shot],
-    masks: Sequence[np.ndarray],
-    model: MorphableModel,
-    fits: Sequence[Fit],
-    in_camera: Sequence[np.ndarray],
-    options: Options,
-    clock: Clock,
-    group: GroupLight | None = None,
-) -> TextureResult:
-    """The texture, in the first photo's light, of everything that the photos show."""
-    size = texture_size(options)
-    effort = DRAFT if options.quality == "draft" else STANDARD
-    textures = [
-        bake_texture(
-            shot.photo.srgb,
-            mask,
-            model,
-            posed,
-            fit.K,
-            size,
-            effort,
-            group if shot is shots[0] else None,
-            clock.part("texture", index, len(shots)),
-        )
-        for index, (shot, mask, fit, posed) in enumerate(zip(shots, masks, fits, in_camera, strict=True))
+    faces = model.faces.numpy()
+    return [
+        face_mask(shot.photo, shot.face.landmarks, Relief(head.in_camera, faces, head.fit.K), shot.person)
+        for shot, head in zip(shots, heads, strict=True)
     ]
-    if len(textures) == 1:
-        return textures[0]
-    uv = model.uv.numpy()
-    sharpness = [shot.face.inter_ocular_px for shot in shots]
-    return merge_textures(textures, sharpness, build_atlas(uv, model.faces.numpy(), size), uv)
 
 
 def texture_size(options: Options) -> int:

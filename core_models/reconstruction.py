@@ -1,12 +1,11 @@
-"""The result of the program and its errors: numpy only, one .npz in and out.
+"""The result of the program: numpy only, one .npz in and out.
 
-This is the one module that `addon/` imports. An outsider can re-render the face from the file alone; the conventions
+An outsider can re-render the face from the file alone; the conventions
 (axes, camera, spherical harmonics, colour spaces) are those of `geometry.camera` and `render.lighting`.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from dataclasses import dataclass, fields
@@ -15,31 +14,9 @@ from typing import Any
 
 import numpy as np
 
-FORMAT_VERSION = 1
+from .errors import SemblanceError, write_hint
 
-
-class SemblanceError(Exception):
-    """An error that a user can cause or mend.
-
-    `code` is stable and machine-readable, `message` one sentence that says what happened, `hint` one that says what
-    to do. Panel and command line show the same words.
-    """
-
-    code = "error"
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
-
-
-class CancelledError(SemblanceError):
-    """The user cancelled the work."""
-
-    code = "cancelled"
+FORMAT_VERSION = 2
 
 
 class ReconstructionFileError(SemblanceError):
@@ -54,44 +31,14 @@ class NewerFormatError(ReconstructionFileError):
     code = "newer_result_file"
 
 
-class DiskFullError(SemblanceError):
-    """A temporary file that no longer fits on its disk."""
-
-    code = "disk_full"
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        super().__init__(
-            f"The disk of the temporary folder '{folder}' is full.", "Free some space and try again."
-        )
-
-
 class InvalidReconstructionError(SemblanceError):
     """Arrays that contradict the format: a wrong shape or type, or an index out of range."""
 
     code = "invalid_result"
 
 
-def is_disk_full(error: BaseException | None) -> bool:
-    """Whether a full disk, or a used-up quota, is the reason of an error."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def write_hint(error: OSError, elsewhere: str = "choose another folder") -> str:
-    """What to do about a file or folder that cannot be written; `elsewhere` is how to choose another place."""
-    if is_disk_full(error):
-        return f"Free some space or {elsewhere}."
-    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
-        # A rename has two names; what is in its way has the second.
-        return f"Rename or move what is in the way of '{error.filename2 or error.filename}', or {elsewhere}."
-    return f"{elsewhere.capitalize()}."
-
-
 # name: (numpy kind or exact type, shape). Letters are sizes that must agree wherever they appear; N vertices, F faces,
-# S texture size, Q sh_map size (0 = unused), h w the stored photo, M shape keys, R regions; "*" is any length.
+# S texture size, L lamps, Q sh_map size (0 = unused), h w the stored photo, M shape keys, R regions; "*" is any length.
 _ARRAYS: dict[str, tuple[type | str, tuple[int | str, ...]]] = {
     "vertices": (np.float32, ("N", 3)),
     "neutral_vertices": (np.float32, ("N", 3)),
@@ -109,6 +56,9 @@ _ARRAYS: dict[str, tuple[type | str, tuple[int | str, ...]]] = {
     "vertex_confidence": (np.float32, ("N",)),
     "albedo_srgb": (np.uint8, ("S", "S", 3)),
     "shading_linear": (np.float16, ("S", "S", 3)),
+    "lamp_directions": (np.float32, ("L", 3)),
+    "lamp_irradiance": (np.float32, ("L", 3)),
+    "lamp_angle": (np.float32, ("L",)),
     "sh_map": (np.float16, ("Q", "Q", 27)),
     "confidence": (np.uint8, ("S", "S")),
     "landmarks": (np.float32, (478, 2)),
@@ -121,6 +71,9 @@ _ARRAYS: dict[str, tuple[type | str, tuple[int | str, ...]]] = {
     "shape_key_names": ("U", ("M",)),
     "shape_key_offsets": (np.float32, ("M", "N", 3)),
 }
+
+# What a version's files hold beside those of the version before, empty when a file is older.
+_SINCE = {2: ("lamp_directions", "lamp_irradiance", "lamp_angle")}
 
 _FIT_ARRAYS = ("identity", "expression", "rotation", "translation", "K", "landmarks", "model_landmarks")
 
@@ -150,7 +103,13 @@ class Reconstruction:
     K: np.ndarray
     image_size: np.ndarray
     sh: np.ndarray
-    """(3, 9) float32, irradiance/π in the camera frame, order-2 real orthonormal SH."""
+    """(3, 9) float32, irradiance/π in the camera frame, order-2 real orthonormal SH: of all light."""
+    lamp_directions: np.ndarray
+    """(L, 3) float32 unit, camera frame, towards the sharp ones among the lights; the strongest first."""
+    lamp_irradiance: np.ndarray
+    """(L, 3) float32 linear, irradiance/π of a surface that faces the lamp; part of `sh`."""
+    lamp_angle: np.ndarray
+    """(L,) float32 radians that the lamp fills in the sky."""
     vertex_albedo_linear: np.ndarray
     vertex_shading_linear: np.ndarray
     """(N, 3) float32; albedo × shading is the photo's appearance where it was seen."""
@@ -239,13 +198,14 @@ class Reconstruction:
                         f"'{path}' was written by a newer version of Semblance (format {version}).",
                         "Update Semblance and open it again.",
                     )
-                if version != FORMAT_VERSION:
+                if version < 1:
                     raise _not_ours(path)
-                names = [field.name for field in fields(cls)]
-                missing = [name for name in names if name not in archive]
-                if missing:
+                later = {name for since, names in _SINCE.items() if since > version for name in names}
+                names = [field.name for field in fields(cls) if field.name not in later]
+                if any(name not in archive for name in names):
                     raise _not_ours(path)
                 values: dict[str, Any] = {name: archive[name] for name in names}
+                values |= {name: _empty(name) for name in later}
             values["model_id"] = str(values["model_id"])
             values["report"] = json.loads(str(values["report"]))
             return cls(**values)
@@ -270,6 +230,11 @@ def fit_of(reconstruction: Reconstruction) -> dict[str, Any]:
         name: np.round(getattr(reconstruction, name).astype(np.float64), 6).tolist() for name in _FIT_ARRAYS
     }
     return {"model": reconstruction.model_id, "image_size": reconstruction.image_size.tolist(), **arrays}
+
+
+def _empty(name: str) -> np.ndarray:
+    dtype, shape = _ARRAYS[name]
+    return np.zeros([size if isinstance(size, int) else 0 for size in shape], dtype)
 
 
 def _not_ours(path: str | os.PathLike[str]) -> ReconstructionFileError:

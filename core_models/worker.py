@@ -1,30 +1,11 @@
-"""The process that computes: requests come in on stdin, events go out through a file.
+"""The process that computes: requests come in on stdin, events go out through a file; `protocol` says how.
 
     python -m semblance.core_models.worker FOLDER [--device NAME] [--idle-seconds N]
 
-A request is one line of JSON on stdin; what is asked stands in the file `request.json` in its folder `out`:
-
-    {"id": 3, "out": "/…/3"}
-
-    {"kind": "reconstruct", "photo": "/…/portrait.jpg", "preview": true, "options": {"quality": "draft", …}}
-    {"kind": "find_faces", "photo": "/…/portrait.jpg"}
-    {"kind": "rebake", "photo": "/…/portrait.jpg", "options": {"size": 2048, …}, "fit": {…}}
-
-`fit` is `reconstruction.fit_of` a result. `FOLDER/events.jsonl` grows by one line of JSON an event:
-
-    {"event": "hello", "protocol": 2, "device": "cpu", "versions": {"torch": "2.13.0", …}}
-    {"event": "progress", "request": 3, "stage": "texture", "fraction": 0.4}
-    {"event": "done", "request": 3, "results": [{"result": "/…/result_1.npz", "preview": "/…"}], "seconds": 5.1,
-     "notes": ["…"]}
-    {"event": "found", "request": 3, "faces": [{"box": [0.1, 0.2, 0.4, 0.6], "place": "…", "picture": "/…/face_1.png"}]}
-    {"event": "error", "request": 3, "code": "no_face", "message": "…", "hint": "…"}
-
-`hello` comes again when the device changes, which it does when its memory is full. Files exist, complete, before an
-event names them. A file `cancel` in a request's `out` folder cancels it. The process stays warm between requests.
-When stdin ends, because the other side closed it or was killed, it deletes the files that it made and exits at once,
-even while it computes; and so it does when no request came for long. Its stdout and stderr, where libraries print and
-tracebacks go, are a log: `addon.process` keeps them in `FOLDER/worker.log`. When there is no room to write an event it
-exits with code 74.
+The process stays warm between requests. When stdin ends, because the other side closed it or was killed, it deletes
+the files that it made and exits at once, even while it computes; and so it does when no request came for long. Its
+stdout and stderr, where libraries print and tracebacks go, are a log: whoever starts it keeps them in
+`FOLDER/worker.log`.
 """
 
 from __future__ import annotations
@@ -33,7 +14,6 @@ import argparse
 import contextlib
 import faulthandler
 import gc
-import json
 import os
 import queue
 import shutil
@@ -42,18 +22,30 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .answers import Answer, Asked, answer, parse_line
 from .engine import Engine, load_engine
-from .reconstruction import DiskFullError, SemblanceError, is_disk_full
+from .errors import DiskFullError, InternalError, SemblanceError, is_disk_full
+from .protocol import (
+    DISK_FULL_EXIT,
+    EVENTS_FILE,
+    LOG_FILE,
+    Done,
+    Event,
+    Failed,
+    FoundFaces,
+    Hello,
+    Stage,
+    StageProgress,
+    Ticket,
+    event_line,
+    parse_ticket,
+)
+from .requests import answer
 
-PROTOCOL = 2
-EVENTS_FILE, LOG_FILE = "events.jsonl", "worker.log"
 IDLE_SECONDS = 300.0
-DISK_FULL_EXIT = 74
-"""sysexits.h, EX_IOERR."""
 OUT_OF_MEMORY_NOTE = "The memory of the {device} was not enough: computed on the CPU, which takes longer."
 
 
@@ -61,12 +53,6 @@ class OutOfMemoryError(SemblanceError):
     """The computation needs more memory than there is."""
 
     code = "out_of_memory"
-
-
-class InternalError(SemblanceError):
-    """A mistake of the program."""
-
-    code = "internal"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -152,11 +138,11 @@ class Worker:
                 self._serve(line)
         return 0
 
-    def expect(self, line: str) -> Asked:
+    def expect(self, line: str) -> Ticket:
         """Know a request's folder, so that `clean` deletes it. Raises BadRequestError."""
-        asked = parse_line(line)
-        self._outs.append(asked.out)
-        return asked
+        ticket = parse_ticket(line)
+        self._outs.append(ticket.out)
+        return ticket
 
     def clean(self) -> None:
         """Delete what was made of photos inside the folder; without a bug to look for, the log and the folder too."""
@@ -170,25 +156,22 @@ class Worker:
                 self._folder.rmdir()
 
     def _hello(self) -> None:
-        self._events.add(
-            "hello", protocol=PROTOCOL, device=self._engine.device, versions=dict(self._engine.versions)
-        )
+        self._events.add(Hello(self._engine.device, dict(self._engine.versions)))
 
     def _serve(self, line: str) -> None:
         number = None
         try:
-            asked = self.expect(line)
-            number = asked.id
+            ticket = self.expect(line)
+            number = ticket.id
 
-            def tell(stage: str, fraction: float) -> None:
-                self._events.add("progress", request=number, stage=stage, fraction=round(float(fraction), 4))
+            def tell(stage: Stage, fraction: float) -> None:
+                self._events.add(StageProgress(stage, round(float(fraction), 4)), number)
 
-            final = self._answer(lambda: answer(self._engine, asked, tell))
-            self._events.add(final.event, request=number, **final.values)
+            self._events.add(self._answer(lambda: answer(self._engine, ticket, tell)), number)
         except Exception as error:
             self._events.error(number, error)
 
-    def _answer(self, attempt: Callable[[], Answer]) -> Answer:
+    def _answer(self, attempt: Callable[[], Done | FoundFaces]) -> Done | FoundFaces:
         """Attempt it on the CPU when the device's memory is not enough."""
         try:
             return attempt()
@@ -204,8 +187,7 @@ class Worker:
         self._engine = self._make_engine("cpu")
         self._hello()
         final = attempt()
-        final.values.setdefault("notes", []).append(note)
-        return final
+        return replace(final, notes=(*final.notes, note)) if isinstance(final, Done) else final
 
 
 class _Events:
@@ -216,9 +198,9 @@ class _Events:
         self._path = folder / EVENTS_FILE
         self.told_bug = False
 
-    def add(self, event: str, **values: Any) -> None:
+    def add(self, event: Event, request: int | None = None) -> None:
         with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, **values}) + "\n")
+            file.write(event_line(event, request) + "\n")
 
     def error(self, request: int | None, error: Exception) -> None:
         """Add an error event; the traceback of one that nobody foresaw goes to stderr, which is the log."""
@@ -229,7 +211,7 @@ class _Events:
             error = _explained(error)
             self.told_bug |= isinstance(error, InternalError)
         assert isinstance(error, SemblanceError)
-        self.add("error", request=request, code=error.code, message=error.message, hint=error.hint)
+        self.add(Failed.of(error), request)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -12,9 +12,9 @@ from scipy.io import savemat
 from scipy.spatial import cKDTree
 
 from semblance.core_models.colour import linear_to_srgb
+from semblance.core_models.geometry.subdivision import subdivide
+from semblance.core_models.landmarks import RIGHT_EYE
 from semblance.core_models.morphable.default import load_default_cage, load_default_model
-from semblance.core_models.morphable.subdivision import subdivide
-from semblance.core_models.morphable.topology import RIGHT_EYE
 
 EYE_RADIUS_DM = 0.122
 MODES = ("identity", "expression", "albedo")

@@ -1,7 +1,7 @@
 #!PYTHON
 """A Python whose venv and pip do what `plan.txt` beside the environment says, one word a pip call; and tell on it.
 
-ok, slow (until killed), no_network, disk_full, long_path, broken. test_environment_setup writes it with its own first
+ok, slow (until killed), no_network, disk_full, long_path, broken. test_venv_setup writes it with its own first
 line.
 """
 

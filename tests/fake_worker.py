@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from semblance.core_models.clock import Progress
 from semblance.core_models.engine import Engine
+from semblance.core_models.errors import SemblanceError
 from semblance.core_models.faces.found import FoundFace
-from semblance.core_models.reconstruction import Reconstruction, SemblanceError, fit_of
-from semblance.core_models.worker import EVENTS_FILE, PROTOCOL, run
+from semblance.core_models.progress import Progress
+from semblance.core_models.protocol import EVENTS_FILE, PROTOCOL, Options
+from semblance.core_models.reconstruction import Reconstruction, fit_of
+from semblance.core_models.worker import run
 from semblance.tests.synthetic import synthetic_reconstruction
 
 VERSIONS = dict.fromkeys(("python", "torch", "mediapipe", "opencv", "semblance", "models"), "0")
@@ -55,16 +57,14 @@ def find(photo: str, progress: Progress) -> Sequence[FoundFace]:
     ]
 
 
-def reconstruct(photo: str, options: Mapping[str, Any], progress: Progress) -> Sequence[Reconstruction]:
+def reconstruct(photo: str, options: Options, progress: Progress) -> Sequence[Reconstruction]:
     behave(photo, progress)
     if kind_of(photo) == "truncated":
         return [CutShort(**vars(head()))]
-    return [head()] * (2 if kind_of(photo) == "two" and options["all_faces"] else 1)
+    return [head()] * (2 if kind_of(photo) == "two" and options.all_faces else 1)
 
 
-def rebake(
-    photo: str, fit: Mapping[str, Any], options: Mapping[str, Any], progress: Progress
-) -> Reconstruction:
+def rebake(photo: str, fit: Mapping[str, Any], options: Options, progress: Progress) -> Reconstruction:
     behave(photo, progress)
     assert fit == fit_of(head())
     return head()
@@ -116,7 +116,7 @@ def garbage(photo: str, progress: Progress) -> None:
         "garbage list": b"[1, 2]",
         "garbage nothing": b"null",
         "garbage event": b'{"event": "dance", "request": 1}',
-        "garbage values": b'{"event": "done", "request": 1, "results": [{"result": null}], "seconds": 1, "notes": []}',
+        "garbage values": b'{"event": "done", "request": 1, "faces": [{"result": null}], "seconds": 1, "notes": []}',
     }[Path(photo).stem]
     with open(chosen.folder / EVENTS_FILE, "ab") as file:
         file.write(line + b"\n")

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from semblance.addon.backend import Job
-from semblance.addon.messages import Request
-from semblance.core_models.reconstruction import SemblanceError
+from semblance.addon.backend.job import Job
+from semblance.core_models.errors import SemblanceError
+from semblance.core_models.protocol import ReconstructFaces
 from semblance.tests.fake_worker import FILLING
 from semblance.tests.jobs import FAKE, computes, failure, finish
 
@@ -25,14 +25,14 @@ def main(disk: Path) -> None:
     filling = disk / FILLING
     for photo in ("full.jpg", "brimful.jpg"):
         with Job(FAKE) as job:
-            tell(photo, job, lambda job=job, photo=photo: job.request(Request(Path(photo))), filling)
+            tell(photo, job, lambda job=job, photo=photo: job.request(ReconstructFaces(Path(photo))), filling)
     with Job(FAKE) as job:
         job.start()
         finish(job)
         with open(filling, "wb", buffering=0) as file:
             while os.statvfs(disk).f_bavail:
                 file.write(bytes(4096))
-        tell("before the request", job, lambda: job.request(Request(Path("ok.jpg"))), filling)
+        tell("before the request", job, lambda: job.request(ReconstructFaces(Path("ok.jpg"))), filling)
 
 
 def tell(title: str, job: Job, act: Callable[[], None], filling: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from semblance.addon.backend import Job
-from semblance.addon.messages import Done, Event, Failed, FoundFaces, Progress, Request
+from semblance.addon.backend.job import Job
+from semblance.core_models.protocol import Done, Event, Failed, FoundFaces, ReconstructFaces, StageProgress
 
 FAKE = [sys.executable, "-m", "semblance.tests.fake_worker"]
 PATIENCE = 60.0
@@ -36,7 +38,7 @@ def finish(job: Job, seconds: float = PATIENCE) -> list[Event]:
 
 def wait_for_stage(job: Job, stage: str) -> None:
     """Poll until the request is there."""
-    until(lambda: any(isinstance(event, Progress) and event.stage == stage for event in job.poll()))
+    until(lambda: any(isinstance(event, StageProgress) and event.stage == stage for event in job.poll()))
 
 
 def failure(events: list[Event]) -> Failed:
@@ -50,7 +52,7 @@ def failure(events: list[Event]) -> Failed:
 
 def computes(job: Job) -> bool:
     """Whether the next photo becomes a face."""
-    job.request(Request(Path("ok.jpg")))
+    job.request(ReconstructFaces(Path("ok.jpg")))
     return isinstance(finish(job)[-1], Done)
 
 
@@ -64,6 +66,17 @@ def is_alive(process_id: int) -> bool:
 
 
 def process_id(job: Job) -> int:
-    """Of a Job's worker."""
-    assert job._worker is not None
-    return job._worker._process.pid
+    """Of a Job's worker, which lives; Linux only."""
+    until(lambda: bool(process_ids(job)))  # a process that has just begun has no command line yet
+    (one,) = process_ids(job)
+    return one
+
+
+def process_ids(job: Job) -> list[int]:
+    """Of a Job's worker if it lives: the process whose command line names the folder of its log; Linux only."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if job.log.name and os.fsencode(job.log.parent) in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found

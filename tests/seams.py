@@ -7,11 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from semblance.core_models.images import smoothstep
 from semblance.core_models.reconstruction import Reconstruction
-from semblance.core_models.texture.images import smoothstep
+from semblance.core_models.render.lamps import Lamp, Rig
+from semblance.core_models.render.trace import Trace
 from semblance.core_models.view.framing import portrait_view
-from semblance.core_models.view.lamps import Lamp, lamp_light
-from semblance.core_models.view.surface import Light, Surface
+from semblance.core_models.view.traced_head import Light, TracedHead
 
 OTHER_THAN_SKIN = ("eyes", "mouth", "lips", "brows")
 REACH_MM, STEP_MM = 18.0, 1.5
@@ -40,18 +41,18 @@ def _picture_of_border(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin pixels around the border: distances (P,) in mm, positive where seen, and contrasts (P,)."""
     view = portrait_view(result, float(rng.uniform(-70, 70)), side, side)
-    surface = Surface.trace(result, view, supersample=2)
+    head = TracedHead.of(result, view, supersample=2)
     light: Light = "image" if own_light else _random_light(rng)
-    picture = surface.picture("uv", light)
+    picture = head.picture("uv", light)
     seen_image = np.repeat(result.confidence[..., None], 3, axis=2)
     seen = (
-        Surface.trace(replace(result, albedo_srgb=seen_image), view, 2).picture("uv", None).linear[..., 0]
+        TracedHead.of(replace(result, albedo_srgb=seen_image), view, 2).picture("uv", None).linear[..., 0]
         > 0.2
     )
     level = cv2.GaussianBlur(np.log(picture.linear.mean(-1) + 0.02), (0, 0), 1.0)
     contrast = np.hypot(*np.gradient(level))
-    skin = (picture.coverage > 0.999) & (surface.region_share(OTHER_THAN_SKIN) < 0.001)
-    inner = cv2.erode((skin & ~_outlines(surface)).astype(np.uint8), np.ones((7, 7))) > 0
+    skin = (picture.coverage > 0.999) & (head.region_share(OTHER_THAN_SKIN) < 0.001)
+    inner = cv2.erode((skin & ~_outlines(head.trace)).astype(np.uint8), np.ones((7, 7))) > 0
     mm = 1000 * abs(view.translation[2]) / view.K[0, 0]
     distance = mm * (_distance(seen & skin) - _distance(~seen & skin))
     chosen = inner & (np.abs(distance) < REACH_MM * 0.999)
@@ -62,9 +63,9 @@ def _distance(where: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def _outlines(surface: Surface) -> np.ndarray:
+def _outlines(trace: Trace) -> np.ndarray:
     """(H, W) bool: pixels that see the surface at a grazing angle, beside which depth may jump."""
-    facing = surface._pixels(surface.normals[:, 2:])[..., 0]
+    facing = trace.sums(trace.normals[:, 2:])[..., 0]
     return smoothstep(facing, 0.2, 0.4) < 0.5
 
 
@@ -72,4 +73,4 @@ def _random_light(rng: np.random.Generator) -> Light:
     """A lamp before the face and some light from everywhere."""
     x, y, z = (rng.normal(size=3) + np.array([0.0, 0.0, 1.5])).tolist()
     red, green, blue = rng.uniform(0.5, 1.0, 3).tolist()
-    return lamp_light((Lamp((x, y, z), (red, green, blue)),), float(rng.uniform(0.2, 0.6)))
+    return Rig("random", (Lamp((x, y, z), (red, green, blue)),), float(rng.uniform(0.2, 0.6))).light

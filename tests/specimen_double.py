@@ -10,12 +10,12 @@ import torch
 
 from semblance.benchmarks.specimens.specimen import Specimen
 from semblance.core_models.colour import linear_to_srgb_uint8, srgb_to_linear
+from semblance.core_models.images import extend
 from semblance.core_models.morphable.default import load_default_model
 from semblance.core_models.morphable.model import MorphableModel
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.core_models.render.shade import render_mesh
 from semblance.core_models.texture.atlas import build_atlas
-from semblance.core_models.texture.images import extend
 
 SIZE = 256
 """Of the photo and of the texture."""
@@ -82,6 +82,9 @@ def exact_result(truth: Specimen) -> Reconstruction:
         vertex_confidence=np.ones(count, np.float32),
         albedo_srgb=linear_to_srgb_uint8(truth.albedo_linear.astype(np.float32)),
         shading_linear=np.ones((side, side, 3), np.float16),
+        lamp_directions=np.zeros((0, 3), np.float32),
+        lamp_irradiance=np.zeros((0, 3), np.float32),
+        lamp_angle=np.zeros(0, np.float32),
         sh_map=np.zeros((0, 0, 27), np.float16),
         confidence=np.full((side, side), 255, np.uint8),
         landmarks=landmarks,

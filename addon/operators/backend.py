@@ -12,14 +12,14 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty
 
-from ...core_models.reconstruction import SemblanceError
-from ..environment import EnvironmentPlan
-from ..installation import installation
-from ..interpreter import base_python
+from ...core_models.errors import SemblanceError
+from ..backend.bug_report import report_text
+from ..backend.installation import installation
+from ..backend.interpreter import base_python
+from ..backend.torch_builds import TorchBuild, this_machine, torch_builds
+from ..backend.venv import EnvironmentPlan
 from ..preferences import REQUIREMENTS, chosen_backend, environment_folder
-from ..report import report_text
-from ..session import end_session, session
-from ..wheels import TorchBuild, this_machine, torch_builds
+from ..queue.timer import end_session, session
 
 _POLL_SECONDS = 0.1
 _MANIFEST = Path(__file__).parents[2] / "blender_manifest.toml"
@@ -181,8 +181,8 @@ class SEMBLANCE_OT_copy_report(bpy.types.Operator):
 def stop() -> None:
     """End the set-up or check that is going on, and the timer: the add-on is being disabled, or Blender ends."""
     installation().cancel()
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
 
 
 def _is_idle(operator: type[bpy.types.Operator]) -> bool:
@@ -209,7 +209,7 @@ def _begin(operator: bpy.types.Operator, action: Callable[[], None]) -> set[str]
     if _reported(operator, action):
         return {"CANCELLED"}
     if not bpy.app.background:
-        bpy.app.timers.register(_tick, persistent=True)
+        bpy.app.timers.register(tick, persistent=True)
         return {"FINISHED"}
     while installation().busy:
         installation().poll()
@@ -220,7 +220,7 @@ def _begin(operator: bpy.types.Operator, action: Callable[[], None]) -> set[str]
     return {"CANCELLED"} if error else {"FINISHED"}
 
 
-def _tick() -> float | None:
+def tick() -> float | None:
     """What the timer calls: poll, redraw; a set-up that succeeded is followed by a check."""
     state = installation()
     setting_up = state.setup is not None

@@ -7,8 +7,8 @@ from typing import Any
 
 import bpy
 
-from .. import runner
-from ..work import Task
+from ..queue import timer
+from ..queue.task import Task
 from .errors import reports_errors
 
 
@@ -21,11 +21,11 @@ class ByBackend:
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Begin."""
-        return self._run(context, runner.start)
+        return self._run(context, timer.start)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, and return when it is done."""
-        return self._run(context, runner.run_to_end)
+        return self._run(context, timer.run_to_end)
 
     @reports_errors
     def _run(self: Any, context: bpy.types.Context, run: Callable[[Sequence[Task]], None]) -> set[str]:

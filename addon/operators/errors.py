@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ...core_models.reconstruction import SemblanceError
+from ...core_models.errors import SemblanceError
 
 Execute = Callable[..., set[str]]
 

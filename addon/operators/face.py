@@ -5,13 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty
 
-from ..properties import SIZES, TEXTURES
-from ..rebaking import rebake_task
+from ..properties import SIZE_ITEMS, TEXTURE_ITEMS
+from ..queue.rebake_task import rebake_task
+from ..queue.task import Task
+from ..queue.timer import session
 from ..scene.expressions import mirror_expression, reset_expression
+from ..scene.face_links import faces_of
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
-from ..scene.result import faces_of
-from ..session import session
-from ..work import Task
 from .by_backend import ByBackend
 from .on_faces import OnFaces
 
@@ -48,7 +48,7 @@ class SEMBLANCE_OT_show_texture(OnFaces, bpy.types.Operator):
     bl_idname = "semblance.show_texture"
     bl_label = "Show Texture"
 
-    texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURES)
+    texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURE_ITEMS)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the materials' sliders."""
@@ -79,7 +79,7 @@ class SEMBLANCE_OT_rebake(OnFaces, ByBackend, bpy.types.Operator):
     bl_options = set()  # noqa: RUF012
 
     size: EnumProperty(
-        name="Size", description="Side of the UV textures, in pixels", items=SIZES, default="2048"
+        name="Size", description="Side of the UV textures, in pixels", items=SIZE_ITEMS, default="2048"
     )
 
     def tasks(self, context: bpy.types.Context) -> list[Task]:

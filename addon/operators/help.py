@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..preferences import PACKAGE
-from ..session import session
+from ..queue.timer import session
 
 
 class SEMBLANCE_OT_open_preferences(bpy.types.Operator):

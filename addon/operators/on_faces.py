@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..scene.result import faces_of
+from ..scene.face_links import faces_of
 
 NO_FACE = "Select a face that Semblance made"
 

@@ -9,12 +9,12 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
-from ...core_models.reconstruction import SemblanceError
-from .. import runner
-from ..photos import background_image, key_of
-from ..session import session
-from ..tasks import find_faces_task
-from ..work import Task
+from ...core_models.errors import SemblanceError
+from ..queue import timer
+from ..queue.face_tasks import find_faces_task
+from ..queue.photo_files import background_image, key_of
+from ..queue.task import Task
+from ..queue.timer import session
 from .by_backend import ByBackend
 
 _THUMBNAILS = 3
@@ -151,7 +151,7 @@ def _add(context: bpy.types.Context, entries: list[dict[str, Any]]) -> None:
         elif not bpy.app.background:
             # Of a file that is not there, Reconstruct says so.
             with contextlib.suppress(SemblanceError):
-                runner.start([find_faces_task(photo)])
+                timer.start([find_faces_task(photo)])
 
 
 CLASSES = (

@@ -9,13 +9,13 @@ import bpy
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ...core_models.reconstruction import Reconstruction
-from .. import runner
-from ..photos import PhotoFileError
-from ..properties import QUALITIES, SIZES, TEXTURES
-from ..scene.arrival import add_faces
-from ..session import session
-from ..tasks import Wishes, face_tasks, file_task, photos_to_make
-from ..work import Task
+from ..properties import QUALITY_ITEMS, SIZE_ITEMS, TEXTURE_ITEMS
+from ..queue import timer
+from ..queue.face_tasks import Wishes, chosen_options, face_tasks, file_task, photos_to_make
+from ..queue.photo_files import PhotoFileError
+from ..queue.task import Task
+from ..queue.timer import session
+from ..scene.build import add_faces
 from .by_backend import ByBackend
 from .errors import reports_errors
 
@@ -37,13 +37,13 @@ class SEMBLANCE_OT_reconstruct(ByBackend, bpy.types.Operator):
         name="Face", description="With a file: the n-th largest face, from 1", min=1, options={"SKIP_SAVE"}
     )
     texture: EnumProperty(
-        name="Texture", description="As in the panel, by default", items=TEXTURES, options={"SKIP_SAVE"}
+        name="Texture", description="As in the panel, by default", items=TEXTURE_ITEMS, options={"SKIP_SAVE"}
     )
     size: EnumProperty(
-        name="Size", description="As in the panel, by default", items=SIZES, options={"SKIP_SAVE"}
+        name="Size", description="As in the panel, by default", items=SIZE_ITEMS, options={"SKIP_SAVE"}
     )
     quality: EnumProperty(
-        name="Quality", description="As in the panel, by default", items=QUALITIES, options={"SKIP_SAVE"}
+        name="Quality", description="As in the panel, by default", items=QUALITY_ITEMS, options={"SKIP_SAVE"}
     )
 
     @classmethod
@@ -58,17 +58,18 @@ class SEMBLANCE_OT_reconstruct(ByBackend, bpy.types.Operator):
         return tasks
 
     def _tasks(self, settings: Any) -> list[Task]:
-        chosen = {
-            name: getattr(self if self.properties.is_property_set(name) else settings, name)
+        texture, size, quality = (
+            getattr(self if self.properties.is_property_set(name) else settings, name)
             for name in ("texture", "size", "quality")
-        }
+        )
+        wishes = Wishes(texture, chosen_options(size, quality), settings.same_person)
         if self.filepath:
             path = Path(bpy.path.abspath(self.filepath))
             number = self.face if self.properties.is_property_set("face") else None
-            return [file_task(path, Wishes(**chosen), number)]
+            return [file_task(path, wishes, number)]
         if not settings.photos:
             raise PhotoFileError("No photo is chosen.", "Choose one in the Semblance panel.")
-        return face_tasks(photos_to_make(settings), Wishes(same_person=settings.same_person, **chosen))
+        return face_tasks(photos_to_make(settings), wishes)
 
 
 class SEMBLANCE_OT_cancel(bpy.types.Operator):
@@ -85,7 +86,7 @@ class SEMBLANCE_OT_cancel(bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Stop."""
         session().cancel()
-        runner.redraw()
+        timer.redraw()
         return {"FINISHED"}
 
 
@@ -104,7 +105,7 @@ class SEMBLANCE_OT_import_result(bpy.types.Operator):
     name: StringProperty(
         name="Name", description="The face's name; by default the file's", options={"SKIP_SAVE"}
     )
-    texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURES)
+    texture: EnumProperty(name="Texture", description="What the material shows", items=TEXTURE_ITEMS)
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
 
     @classmethod

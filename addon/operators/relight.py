@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty
 
-from ..scene import lamps, view
+from ..scene import lamps, scene_settings
+from ..scene.face_links import faces_of, lamps_of, needed_world
 from ..scene.material import PHOTO_LIGHT, face_shader
-from ..scene.result import faces_of, lamps_of, needed_world
 from .errors import reports_errors
 from .on_faces import OnFaces
 
@@ -82,7 +82,7 @@ class SEMBLANCE_OT_use_world(OnFaces, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask before a World of the user's is replaced."""
         scene = context.scene
-        if scene.world is None or view.shows_world(scene):
+        if scene.world is None or scene_settings.shows_world(scene):
             return self.execute(context)
         return context.window_manager.invoke_confirm(
             self,
@@ -96,7 +96,7 @@ class SEMBLANCE_OT_use_world(OnFaces, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Replace the World and the lamps made for the selected faces."""
         faces = faces_of(context)
-        view.use_world(faces[0], context.scene)
+        scene_settings.use_world(faces[0], context.scene)
         for face in faces:
             _remove_lamps(self, context, face)
             _show_photo_light(face, 0.0)
@@ -113,11 +113,11 @@ class SEMBLANCE_OT_restore_world(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """While the photo's light is the World."""
-        return view.shows_world(context.scene)
+        return scene_settings.shows_world(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Restore it."""
-        view.restore_world(context.scene)
+        scene_settings.restore_world(context.scene)
         return {"FINISHED"}
 
 
@@ -150,8 +150,8 @@ class SEMBLANCE_OT_use_lamps(OnFaces, bpy.types.Operator):
             # Of one photo: suns shine on all faces alike.
             made = lamps.place_estimated(faces[0], context.scene)
             self.report({"INFO"}, f"These lamps differ from the photo's light by {made[lamps.RESIDUAL]:.0%}")
-        if view.shows_world(context.scene):
-            view.restore_world(context.scene)
+        if scene_settings.shows_world(context.scene):
+            scene_settings.restore_world(context.scene)
         return {"FINISHED"}
 
 
@@ -183,7 +183,7 @@ class SEMBLANCE_OT_match_colours(bpy.types.Operator):
     @reports_errors
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Change the scene's colour management."""
-        view.match_colours(context.scene)
+        scene_settings.match_colours(context.scene)
         return {"FINISHED"}
 
 
@@ -197,11 +197,11 @@ class SEMBLANCE_OT_restore_colours(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """After Match Photo Colours."""
-        return view.matches_colours(context.scene)
+        return scene_settings.matches_colours(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Restore it."""
-        view.restore_colours(context.scene)
+        scene_settings.restore_colours(context.scene)
         return {"FINISHED"}
 
 
@@ -214,7 +214,7 @@ class SEMBLANCE_OT_look_through(OnFaces, bpy.types.Operator):
     @reports_errors
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the active face's camera the scene's."""
-        view.look_through(faces_of(context)[0], context.scene, context.region_data)
+        scene_settings.look_through(faces_of(context)[0], context.scene, context.region_data)
         return {"FINISHED"}
 
 
@@ -228,11 +228,11 @@ class SEMBLANCE_OT_restore_view(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """After Photo's Camera."""
-        return view.looks_through(context.scene)
+        return scene_settings.looks_through(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Restore them."""
-        view.restore_view(context.scene, context.region_data)
+        scene_settings.restore_view(context.scene, context.region_data)
         return {"FINISHED"}
 
 

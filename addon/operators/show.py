@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene.result import face_of
+from ..scene.face_links import face_of
 
 
 class SEMBLANCE_OT_show_face(bpy.types.Operator):

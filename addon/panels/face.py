@@ -6,10 +6,10 @@ import bpy
 
 from ..operators.on_faces import NO_FACE
 from ..scene.expressions import Slider, photo_expression, sliders_by_region
+from ..scene.face_links import face_of
 from ..scene.head import SWITCH
 from ..scene.material import SHOW_CONFIDENCE, VERTEX_COLOURS, face_shader
 from ..scene.rebake import texture_size
-from ..scene.result import face_of
 
 
 class SEMBLANCE_PT_face(bpy.types.Panel):

@@ -8,14 +8,13 @@ from typing import Any
 import bpy
 
 from .. import thumbnails
-from ..photos import background_image, key_of, title_of
+from ..paragraph import paragraph
 from ..properties import MOST_FACES
-from ..runner import scene_is_free
-from ..scene.result import face_of
-from ..session import session
-from ..tasks import photos_to_make
-from ..text import paragraph
-from ..work import BACKEND_CODES, Failure, State
+from ..queue.face_tasks import photos_to_make
+from ..queue.photo_files import background_image, key_of, title_of
+from ..queue.task import BACKEND_CODES, Failure, State
+from ..queue.timer import scene_is_free, session
+from ..scene.face_links import face_of
 
 _STATE_ICONS = {
     State.WAITING: "SORTTIME",

@@ -6,11 +6,11 @@ import bpy
 
 from ..operators.on_faces import NO_FACE
 from ..operators.relight import LAMPS, shows_light
-from ..scene import view
+from ..scene import scene_settings
+from ..scene.face_links import face_of, lamps_of, world_of
 from ..scene.lamps import ESTIMATED, KIND, RESIDUAL
 from ..scene.light import CLAMPED, TURN
 from ..scene.material import PHOTO_LIGHT, face_shader
-from ..scene.result import face_of, lamps_of, world_of
 
 _NOTABLE = 0.05
 """Share of the light; less cannot be seen."""
@@ -82,8 +82,8 @@ def _draw_lights(layout: bpy.types.UILayout, context: bpy.types.Context, face: b
         turn.prop(world, f'["{TURN}"]', text="Turn the Light", slider=True)
     if lamps is not None:
         column.operator("semblance.remove_lamps", icon="X")
-    if view.shows_world(context.scene):
-        before = view.world_before(context.scene)
+    if scene_settings.shows_world(context.scene):
+        before = scene_settings.world_before(context.scene)
         text = f"Restore World '{before.name}'" if before is not None else "Remove World"
         column.operator("semblance.restore_world", text=text, icon="LOOP_BACK")
 
@@ -94,7 +94,7 @@ def _lamps_button(layout: bpy.types.UILayout, rig: str, shown: str) -> None:
 
 
 def _draw_scene(layout: bpy.types.UILayout, scene: bpy.types.Scene, has_face: bool) -> None:
-    looks, matches = view.looks_through(scene), view.matches_colours(scene)
+    looks, matches = scene_settings.looks_through(scene), scene_settings.matches_colours(scene)
     column = layout.column(align=True)
     if has_face or looks or matches:
         column.label(text="As in the Photo")

@@ -1,9 +1,9 @@
-"""One call: a reconstruction becomes a tidy collection."""
+"""A reconstruction becomes a tidy collection, in a document of its own or in the user's scene."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import bpy
 
 from ...core_models.reconstruction import Reconstruction, fit_of
 from .camera import camera_object, photo_viewpoint
+from .face_links import CAMERA, EYES, FIT, MODEL, PHOTO, WORLD
 from .head import add_fade, add_head_switch
 from .images import encoded_image, face_images
 from .light import photo_world
 from .material import face_material
 from .mesh import mesh_object, split_eyes
-from .result import CAMERA, EYES, FIT, MODEL, PHOTO, WORLD
 from .shape_keys import add_following_shape_keys, add_shape_keys
 
 _LONGEST_NAME = 44
@@ -68,6 +68,22 @@ def build_face(
     if eyes is not None:
         face[EYES] = eyes
     return FaceScene(collection, face, eyes, camera)
+
+
+def add_faces(
+    context: bpy.types.Context, results: Iterable[tuple[str, Reconstruction]], texture: str
+) -> None:
+    """Build named results at the origin, a collection each, and select them; the last is the active object.
+
+    Nothing else of the scene changes. `texture` is UV or VERTEX.
+    """
+    options = SceneOptions(vertex_colours=texture == "VERTEX")
+    built = [build_face(result, name, context.scene.collection, options) for name, result in results]
+    for selected in context.selected_objects:
+        selected.select_set(False)
+    for one in built:
+        one.face.select_set(True)
+        context.view_layer.objects.active = one.face
 
 
 def _mesh_objects(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from .result import key_blocks
+from .face_links import key_blocks
 from .shape_keys import PHOTO_EXPRESSION
 
 _REGIONS = {

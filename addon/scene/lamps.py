@@ -10,9 +10,9 @@ import numpy as np
 from mathutils import Vector
 
 from .drivers import copy_value
-from .light import TURN, world_shading
-from .result import FACE, LAMPS, home_of, lamps_of, needed_world, world_of
-from .sun_fit import WIDTH, sphere_directions, suns_for
+from .face_links import FACE, LAMPS, home_of, lamps_of, needed_world, world_of
+from .light import TURN, photo_lamps, world_shading
+from .sun_fit import sphere_directions, suns_for
 
 KIND = "semblance_lamps_kind"
 RESIDUAL = "semblance_residual"
@@ -82,13 +82,15 @@ def place_estimated(face: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types
         PartMissingError: the user has deleted the photo's light.
     """
     normals = sphere_directions(600)
-    suns = suns_for(world_shading(needed_world(face), normals), normals, _MOST_SUNS)
+    world = needed_world(face)
+    suns, residual = suns_for(world_shading(world, normals), normals, photo_lamps(world), _MOST_SUNS)
     lamps = _new_lamps(face, ESTIMATED, scene)
-    lamps[RESIDUAL] = suns.residual
+    lamps[RESIDUAL] = residual
     # The photo's light has its directions from the scene, not from the face.
     pivot = _pivot(face, lamps, None)
-    for number, (direction, colour) in enumerate(zip(suns.directions, suns.irradiance, strict=True), start=1):
-        _add(lamps, pivot, _sun(f"{face.name} sun {number}", Vector(direction), colour))
+    each = zip(suns.directions, suns.irradiance, suns.angles, strict=True)
+    for number, (direction, colour, angle) in enumerate(each, start=1):
+        _add(lamps, pivot, _sun(f"{face.name} sun {number}", Vector(direction), colour, float(angle)))
     return lamps
 
 
@@ -161,9 +163,9 @@ def _area_lamp(face_name: str, lamp: AreaLamp, scale: float) -> bpy.types.Object
     return placed
 
 
-def _sun(name: str, direction: Vector, irradiance: np.ndarray) -> bpy.types.Object:
+def _sun(name: str, direction: Vector, irradiance: np.ndarray, angle: float) -> bpy.types.Object:
     data = bpy.data.lights.new(name, "SUN")
-    data.energy, data.angle = np.pi * float(irradiance.max()), WIDTH
+    data.energy, data.angle = np.pi * float(irradiance.max()), angle
     data.color = irradiance / irradiance.max()
     placed = bpy.data.objects.new(name, data)
     placed.location = direction * _SUN_DISTANCE

@@ -6,13 +6,16 @@ import bpy
 import numpy as np
 
 from ...core_models.reconstruction import Reconstruction
-from .axes import HEAD_TO_BLENDER
+from .axes import HEAD_TO_BLENDER, to_blender
 from .drivers import copy_value
 from .images import linear_image
-from .sun_fit import sphere_directions
+from .sun_fit import Suns, sphere_directions
 
 SH = "semblance_sh"
 """Custom property of the World: `sh`, channel-major, in Blender's axes instead of the camera's (27 numbers)."""
+PHOTO_LAMPS = "semblance_photo_lamps"
+"""Custom property of the World: each sharp lamp of the photo's as direction, in Blender's axes, irradiance and angle
+(7 numbers each), as in `Reconstruction`; part of `SH`."""
 TURN = "semblance_turn"
 """Custom property of the World: radians by which it, and all lamps made for its face, turn around the vertical."""
 CLAMPED = "semblance_clamped_share"
@@ -33,6 +36,7 @@ def photo_world(name: str, reconstruction: Reconstruction) -> bpy.types.World:
     world = bpy.data.worlds.new(name)
     world.use_fake_user = True
     world[SH] = sh.ravel().tolist()
+    world[PHOTO_LAMPS] = _lamps_in_blender(reconstruction).ravel().tolist()
     world[CLAMPED] = float(np.maximum(-radiance, 0).sum() / max(np.abs(radiance).sum(), 1e-12))
     world[TURN] = 0.0
     world.id_properties_ui(TURN).update(
@@ -46,6 +50,20 @@ def photo_world(name: str, reconstruction: Reconstruction) -> bpy.types.World:
 def world_shading(world: bpy.types.World, normals: np.ndarray) -> np.ndarray:
     """(P, 3) unit normals in Blender's axes → (P, 3) linear, what the photo's light gives on white, unturned."""
     return np.maximum(sh_basis(normals) @ np.reshape(world[SH], (3, 9)).T, 0.0)
+
+
+def photo_lamps(world: bpy.types.World) -> Suns:
+    """The photo's sharp lamps, unturned; none in a World of an older version."""
+    rows = np.reshape(world.get(PHOTO_LAMPS, []), (-1, 7))
+    return Suns(rows[:, :3], rows[:, 3:6], rows[:, 6])
+
+
+def _lamps_in_blender(reconstruction: Reconstruction) -> np.ndarray:
+    """(L, 7), see `PHOTO_LAMPS`."""
+    in_head = reconstruction.lamp_directions @ reconstruction.rotation
+    return np.hstack(
+        [to_blender(in_head), reconstruction.lamp_irradiance, reconstruction.lamp_angle[:, None]]
+    )
 
 
 def sh_in_blender(reconstruction: Reconstruction) -> np.ndarray:

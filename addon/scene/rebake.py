@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-from ...core_models.reconstruction import Reconstruction, SemblanceError
+from ...core_models.errors import SemblanceError
+from ...core_models.reconstruction import Reconstruction
+from .face_links import eyes_of
 from .images import face_images, is_untouched
 from .material import ALBEDO, CONFIDENCE, LIGHTING, face_shader, texture_node
 from .mesh import split_eyes, write_colours
-from .result import eyes_of
 
 
 class RebakeError(SemblanceError):

@@ -17,22 +17,31 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Suns:
-    """`directions` (K, 3) unit, towards the lamps; `irradiance` (K, 3) RGB over π, for a surface that faces the lamp.
-
-    `residual`: RMS difference from the shading that was asked for, as a share of its RMS.
+    """`directions` (K, 3) unit, towards the lamps; `irradiance` (K, 3) RGB over π, for a surface that faces the lamp;
+    `angles` (K,) radians that each fills in the sky.
     """
 
     directions: np.ndarray
     irradiance: np.ndarray
-    residual: float
+    angles: np.ndarray
+
+    def shading(self, normals: np.ndarray) -> np.ndarray:
+        """(P, 3) linear: what white shows of them at unit `normals` (P, 3)."""
+        total = np.zeros((len(normals), 3))
+        for direction, irradiance, angle in zip(self.directions, self.irradiance, self.angles, strict=True):
+            total += _wide_cosine(normals @ direction, angle)[:, None] * irradiance
+        return total
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """`columns` (P, D): what a lamp of strength 1 in each of D directions gives; `shading` (P, 3)."""
+    """`columns` (P, D): what a lamp of strength 1 in each of D directions gives; `shading` (P, 3), what they are to
+    give; `whole`, the sum of squares that residuals are shares of.
+    """
 
     columns: np.ndarray
     shading: np.ndarray
+    whole: float
 
     def weights(self, chosen: list[int]) -> np.ndarray:
         """(K, 3) ≥ 0, the best for these lamps."""
@@ -44,8 +53,8 @@ class _Problem:
         return self.shading - self.columns[:, chosen] @ self.weights(chosen) if chosen else self.shading
 
     def residual(self, chosen: list[int]) -> float:
-        """RMS of `left`, as a share of the shading's."""
-        return float(np.sqrt((self.left(chosen) ** 2).sum() / max((self.shading**2).sum(), _TOLERANCE)))
+        """RMS of `left`, as a share of the whole light's."""
+        return float(np.sqrt((self.left(chosen) ** 2).sum() / max(self.whole, _TOLERANCE)))
 
     def with_best(self, chosen: list[int]) -> list[int]:
         """`chosen` and the lamp that explains most of what they leave."""
@@ -55,20 +64,24 @@ class _Problem:
         return [*chosen, int(gain.argmax())]
 
 
-def suns_for(shading: np.ndarray, normals: np.ndarray, most: int) -> Suns:
-    """Few lamps, at most `most`, that sum up to `shading` (P, 3), linear, ≥ 0, at unit `normals` (P, 3).
+def suns_for(shading: np.ndarray, normals: np.ndarray, known: Suns, most: int) -> tuple[Suns, float]:
+    """Few lamps, at most `most`, that sum up to `shading` (P, 3), linear, ≥ 0, at unit `normals` (P, 3): those that are
+    `known` to be among them, and wide ones for the rest. And the RMS difference that is left, as a share.
 
     Orthogonal matching pursuit with non-negative weights (Bruckstein, Elad and Zibulevsky 2008): the lamp that explains
     most of what is left joins, all weights are solved again, and lamps move to better places as long as they find any.
     """
     places = sphere_directions(_PLACES)
-    problem = _Problem(_wide_cosine(normals @ places.T), shading)
+    problem = _Problem(
+        _wide_cosine(normals @ places.T, WIDTH), shading - known.shading(normals), (shading**2).sum()
+    )
     chosen: list[int] = []
-    while len(chosen) < most and problem.residual(chosen) > _CLOSE_ENOUGH:
+    while len(known.angles) + len(chosen) < most and problem.residual(chosen) > _CLOSE_ENOUGH:
         chosen = _moved(problem, problem.with_best(chosen))
     weights = problem.weights(chosen)
     lit = weights.sum(axis=1) > _TOLERANCE
-    return Suns(places[chosen][lit], weights[lit], problem.residual(chosen))
+    wide = Suns(places[chosen][lit], weights[lit], np.full(lit.sum(), WIDTH))
+    return _together(known, wide), problem.residual(chosen)
 
 
 def sphere_directions(count: int) -> np.ndarray:
@@ -106,13 +119,22 @@ def _moved(problem: _Problem, chosen: list[int]) -> list[int]:
     return chosen
 
 
-def _wide_cosine(cosine: np.ndarray) -> np.ndarray:
-    """Irradiance over its value face on, at this cosine to the middle of a lamp: the clamped cosine's mean over a cone.
+def _together(*parts: Suns) -> Suns:
+    return Suns(
+        np.concatenate([part.directions for part in parts]),
+        np.concatenate([part.irradiance for part in parts]),
+        np.concatenate([part.angles for part in parts]),
+    )
+
+
+def _wide_cosine(cosine: np.ndarray, angle: float) -> np.ndarray:
+    """Irradiance over its value face on, at this cosine to the middle of a lamp that fills an `angle` in the sky: the
+    clamped cosine's mean over a cone.
 
     Cycles' sun is such a cone of even radiance, of unit irradiance face on (measured: within 0.005 up to 120°).
     """
     samples = np.arange(_CONE_SAMPLES) + 0.5
-    cone = _spiral(1 - (1 - np.cos(WIDTH / 2)) * samples / _CONE_SAMPLES)
+    cone = _spiral(1 - (1 - np.cos(angle / 2)) * samples / _CONE_SAMPLES)
     at = np.linspace(-1.0, 1.0, 181)
     normals = np.stack([np.sqrt(1 - at**2), np.zeros_like(at), at], axis=-1)
     irradiance = np.maximum(normals @ cone.T, 0.0).mean(axis=1)

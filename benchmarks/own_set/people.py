@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from semblance.core_models.morphable.model import MorphableModel
-
-from ..scoring.trace import Shape
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.render.trace import CameraMesh
 from ..specimens.figure import Figure, glasses
 from ..specimens.people import Person
 from ..specimens.skin_optics import TYPOLOGY_RANGES
@@ -122,7 +121,7 @@ def _shell(
     """The part of a face's regions that lies `where` (N,), lifted off it, with the ripple of strands."""
     faces = model.faces.numpy()
     K = np.eye(3)
-    shape = Shape(
+    shape = CameraMesh(
         face.astype(np.float32), faces, model.uv.numpy(), model.face_region.numpy(), model.region_names, K
     )
     chosen = faces[shape.in_regions(regions) & where[faces].all(1)]

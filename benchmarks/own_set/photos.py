@@ -9,22 +9,21 @@ import cv2
 import numpy as np
 import torch
 
-from semblance.core_models.morphable.default import load_default_model
-from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.render.shade import sample_texture
-
+from ...core_models.morphable.default import load_default_model
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.render.shade import sample_texture
+from ...core_models.render.trace import CameraMesh
+from ...train.data.synthetic.lights import lamps_of
+from ...train.data.synthetic.photograph import develop, expose
+from ...train.data.synthetic.render import Thing, light_sh, render_scene
 from ..heads import front_of
-from ..scoring.trace import Shape
 from ..specimens.canvas import make_canvas
 from ..specimens.figure import express, make_figure
 from ..specimens.lights import HEIGHT, LIGHTS, make_light
 from ..specimens.painting import Painting, paint
 from ..specimens.people import Person
-from ..specimens.photograph import develop, expose
 from ..specimens.specimen import Specimen, load, save, store
-from .light import lamps_of
 from .people import SIDE, Part, pose, someone, surroundings
-from .render import Thing, light_sh, render_scene
 
 HEADS = 24
 _LAMPS = 44
@@ -33,9 +32,13 @@ _COLOURS = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
 _OWN = ("skin", "lips", "brows", "eyes")
 _HERE = Path(__file__).parent
 _SPECIMENS = _HERE.parent / "specimens"
-_SHARED = ("lights", "canvas", "features", "figure", "painting", "people", "photograph", "skin_optics")
+_RENDER = _HERE.parents[1] / "core_models" / "render"
+_SYNTHETIC = _HERE.parents[1] / "train" / "data" / "synthetic"
+_SHARED = ("lights", "canvas", "features", "figure", "painting", "people", "skin_optics")
 _RECIPE = (
     *sorted(_HERE.glob("*.py")),
+    *(_SYNTHETIC / f"{name}.py" for name in ("lights", "panorama", "photograph", "render")),
+    *(_RENDER / f"{name}.py" for name in ("lamps", "shadow_map", "trace")),
     _HERE.parent / "heads.py",
     *(_SPECIMENS / f"{name}.py" for name in _SHARED),
 )
@@ -44,7 +47,7 @@ _RECIPE = (
 def own_specimens(
     split: str, render_missing: bool, heads: Collection[int] | None = None
 ) -> Iterator[Specimen]:
-    """See `specimens`; of all heads or of some."""
+    """See sets.py; of all heads or of some."""
     folder = store("own", _RECIPE)
     model = front_of(load_default_model())
     for head in range(HEADS):
@@ -75,7 +78,7 @@ def photograph_head(
     lamps = lamps_of(light, panorama, _LAMPS)
     skin = np.median(painting.albedo[300:700, 300:700].reshape(-1, 3), axis=0)
     head = (vertices @ camera.rotation.T + camera.translation).astype(np.float32)
-    shape = Shape(
+    shape = CameraMesh(
         head,
         model.faces.numpy(),
         model.uv.numpy(),
@@ -104,7 +107,7 @@ def photograph_head(
 def with_relief(model: MorphableModel, vertices: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """Vertices (N, 3) moved along their normals by a height map (S, S) in decimetres."""
     faces, uv = model.faces.numpy(), model.uv
-    shape = Shape(vertices.astype(np.float32), faces, uv.numpy(), faces[:, 0] * 0, ("all",), np.eye(3))
+    shape = CameraMesh(vertices.astype(np.float32), faces, uv.numpy(), faces[:, 0] * 0, ("all",), np.eye(3))
     smooth = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 4.0)  # finer the mesh cannot show
     height = sample_texture(torch.as_tensor(smooth[..., None]), uv).numpy()
     return vertices + shape.normals * height
@@ -114,7 +117,7 @@ def _placed(part: Part, rotation: np.ndarray, translation: np.ndarray, K: np.nda
     points, faces, albedo, roughness = part
     camera = (points @ rotation.T + translation).astype(np.float32)
     empty = np.zeros((len(points), 2), np.float32)
-    shape = Shape(camera, faces, empty, np.zeros(len(faces), np.uint8), ("thing",), K)
+    shape = CameraMesh(camera, faces, empty, np.zeros(len(faces), np.uint8), ("thing",), K)
     return Thing(shape, np.broadcast_to(albedo, points.shape).astype(np.float32), roughness)
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from semblance.core_models.fitting.fit import pose_mean
-from semblance.core_models.geometry.mesh import vertex_normals
-from semblance.core_models.morphable.facemesh import tesselation_edges
-from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.morphable.topology import landmark_triangles
-from semblance.core_models.reconstruction import Reconstruction
-
-from .trace import Frame, Shape, Trace
+from ...core_models.builders.facemesh import tesselation_edges
+from ...core_models.builders.topology import landmark_triangles
+from ...core_models.fitting.fit import pose_mean
+from ...core_models.geometry.mesh import vertex_normals
+from ...core_models.landmarks import MESH_COUNT
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.reconstruction import Reconstruction
+from ...core_models.render.trace import CameraMesh, Trace
+from .frame import Frame
 
 _MM = 100.0
 """Per decimetre."""
@@ -39,9 +40,9 @@ class Relief:
         return cls(both[..., :3], both[..., 3:] / np.maximum(length, 1e-9), trace.coverage)
 
     @classmethod
-    def of_shape(cls, trace: Trace) -> Relief:
-        """What a trace sees of its own shape."""
-        return cls.of(trace, trace.shape.vertices, trace.shape.normals)
+    def of_mesh(cls, trace: Trace) -> Relief:
+        """What a trace sees of its own mesh."""
+        return cls.of(trace, trace.mesh.vertices, trace.mesh.normals)
 
 
 def rigid(points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +70,15 @@ def relief_errors(found: Relief, truth: Relief, where: np.ndarray) -> dict[str, 
     }
 
 
-def posed_mean_relief(model: MorphableModel, result: Reconstruction, shape: Shape, frame: Frame) -> Relief:
+def posed_mean_relief(
+    model: MorphableModel, result: Reconstruction, mesh: CameraMesh, frame: Frame
+) -> Relief:
     """The model's mean face, posed by the result's detected landmarks."""
     width, height = (int(side) for side in result.image_size)
     fit = pose_mean(model, result.landmarks, (width, height))
     vertices = model.mean.double().numpy() @ fit.rotation.T + fit.translation
-    posed = Shape(
-        vertices.astype(np.float32), shape.faces, shape.uv, shape.face_region, shape.region_names, fit.K
-    )
-    return Relief.of_shape(Trace.of(posed, frame))
+    posed = replace(mesh, vertices=vertices.astype(np.float32), K=fit.K)
+    return Relief.of_mesh(frame.trace(posed))
 
 
 class FaceMesh:
@@ -93,7 +94,7 @@ class FaceMesh:
         self._mean = model.landmarks(model.mean[None])[0].double().numpy()
         by_number = np.zeros((478, 3))
         by_number[self._ids] = self._mean
-        self._triangles = landmark_triangles(tesselation_edges(), by_number[:468]).astype(np.int64)
+        self._triangles = landmark_triangles(tesselation_edges(), by_number[:MESH_COUNT]).astype(np.int64)
 
     def relief(self, photo_srgb: np.ndarray, frame: Frame) -> Relief | None:
         """Its surface in a frame of the photo (H, W, 3) uint8, or None where it finds no face."""
@@ -101,7 +102,7 @@ class FaceMesh:
         if not found:
             return None
         height, width = photo_srgb.shape[:2]
-        pixels = np.array([[p.x * width, p.y * height, p.z * width] for p in found[0].landmark])[:468]
+        pixels = np.array([[p.x * width, p.y * height, p.z * width] for p in found[0].landmark])[:MESH_COUNT]
         points = pixels * (1, -1, -1)
         on_face = self._ids < len(points)
         mine, mean = points[self._ids[on_face]], self._mean[on_face]
@@ -113,7 +114,7 @@ class FaceMesh:
         rays = np.stack([pixels[:, 0] * depth / focal, -pixels[:, 1] * depth / focal, -depth], axis=1)
         K = np.array([[focal, 0.0, 0.0], [0.0, focal, 0.0], [0.0, 0.0, 1.0]])
         region = np.zeros(len(self._triangles), np.uint8)
-        shape = Shape(rays.astype(np.float32), self._triangles, rays[:, :2], region, ("skin",), K)
+        mesh = CameraMesh(rays.astype(np.float32), self._triangles, rays[:, :2], region, ("skin",), K)
         triangles = torch.as_tensor(self._triangles)
         normals = vertex_normals(torch.as_tensor(points, dtype=torch.float32)[None], triangles)[0]
-        return Relief.of(Trace.of(shape, frame), points, normals.numpy())
+        return Relief.of(frame.trace(mesh), points, normals.numpy())

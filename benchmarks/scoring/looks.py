@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import torch
 
-from semblance.core_models.colour import srgb_to_linear
-from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.reconstruction import Reconstruction
-from semblance.core_models.texture.atlas import Atlas, build_atlas
-
-from .trace import Shape, Trace, project
+from ...core_models.colour import srgb_to_linear
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.reconstruction import Reconstruction
+from ...core_models.render.trace import CameraMesh, Trace
+from ...core_models.texture.atlas import Atlas, build_atlas
+from ...core_models.units import DM_PER_METRE
+from .frame import project
 
 if TYPE_CHECKING:
     from ..specimens.specimen import Specimen
@@ -25,7 +26,6 @@ SKIN = ("skin", "lips", "brows")
 EYES = ("eyes",)
 METHODS = ("program", "mean", "photo")
 """The result; the model's mean albedo; the unwrapped photo as it is."""
-_DECIMETRES = 10.0
 _LARGEST_TEXTURE = 1024
 """Texels; a sample of the scored pictures is not smaller than a texel of that."""
 _BASELINE_TEXTURE = 512
@@ -48,10 +48,10 @@ class Paint:
 KINDS = ("uv", "vertex")
 
 
-def true_shape(specimen: Specimen) -> Shape:
+def true_shape(specimen: Specimen) -> CameraMesh:
     """The head as it was photographed."""
     vertices = specimen.vertices @ specimen.rotation.T + specimen.translation
-    return Shape(
+    return CameraMesh(
         vertices.astype(np.float32),
         specimen.faces,
         np.asarray(specimen.uv, np.float32),
@@ -61,14 +61,16 @@ def true_shape(specimen: Specimen) -> Shape:
     )
 
 
-def result_shape(result: Reconstruction) -> Shape:
+def result_shape(result: Reconstruction) -> CameraMesh:
     """The head as it was reconstructed."""
-    vertices = (result.vertices @ result.rotation.T + result.translation) * _DECIMETRES
+    vertices = (result.vertices @ result.rotation.T + result.translation) * DM_PER_METRE
     names = tuple(str(name) for name in result.region_names)
-    return Shape(vertices, result.faces, result.uv, result.face_region, names, result.K.astype(np.float64))
+    return CameraMesh(
+        vertices, result.faces, result.uv, result.face_region, names, result.K.astype(np.float64)
+    )
 
 
-def result_paints(result: Reconstruction, shape: Shape, model: MorphableModel) -> dict[str, Paint]:
+def result_paints(result: Reconstruction, shape: CameraMesh, model: MorphableModel) -> dict[str, Paint]:
     """By method: what each takes for the albedo of the reconstructed mesh."""
     return {
         "program": Paint(_reduced(srgb_to_linear(result.albedo_srgb)), result.vertex_albedo_linear),
@@ -85,7 +87,7 @@ def mean_paint(model: MorphableModel) -> Paint:
     return Paint(_spread(atlas, (atlas.weights @ colours).astype(np.float32)), colours)
 
 
-def photo_paint(result: Reconstruction, shape: Shape) -> Paint:
+def photo_paint(result: Reconstruction, shape: CameraMesh) -> Paint:
     """The photo itself where it shows the head, albedo × shading of the result elsewhere."""
     size = min(len(result.albedo_srgb), _LARGEST_TEXTURE)
     albedo, shading, confidence = (
@@ -122,7 +124,7 @@ def _photo_at(result: Reconstruction, points: np.ndarray, K: np.ndarray) -> np.n
 _ATLASES: dict[tuple[bytes, int], Atlas] = {}
 
 
-def _atlas(shape: Shape, size: int) -> Atlas:
+def _atlas(shape: CameraMesh, size: int) -> Atlas:
     """The mesh's layout at a size; it is the same for every photo."""
     return layout_atlas(shape.uv, shape.faces, size)
 

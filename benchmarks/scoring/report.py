@@ -64,7 +64,11 @@ def by(records: list[Record], key: str) -> dict[Any, list[Record]]:
     """Photos grouped by a field, lights in the order of their hardness."""
     order = {light: place for place, light in enumerate(LIGHTS)}
     groups: dict[Any, list[Record]] = {}
-    for record in sorted(records, key=lambda record: order.get(record[key], record[key])):
+
+    def place_of(record: Record) -> Any:
+        return order.get(record[key], record[key])
+
+    for record in sorted(records, key=place_of):
         groups.setdefault(record[key], []).append(record)
     return groups
 

@@ -13,16 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.reconstruction import Reconstruction
-from semblance.core_models.render.lighting import sh_basis
-
-from .colour import angle_difference, best_scale, ciede2000, psnr_srgb, rms, skin_ita
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.reconstruction import Reconstruction
+from ...core_models.render.lighting import sh_basis
+from ...core_models.render.trace import Trace
+from ...train.evaluation.colour_difference import (
+    angle_difference,
+    best_scale,
+    ciede2000,
+    psnr_srgb,
+    rms,
+    skin_ita,
+)
+from .frame import Frame, face_frame, frame_image
 from .geometry import FaceMesh, Relief, posed_mean_relief, relief_errors
-from .lamps import HELD_OUT, lit
+from .held_out_lights import HELD_OUT
 from .looks import EYES, KINDS, SKIN, Paint, result_paints, result_shape, true_shape
 from .texels import Texels
-from .trace import Frame, Shape, Trace, face_frame, frame_image
 
 if TYPE_CHECKING:
     from ..specimens.specimen import Specimen
@@ -43,6 +50,7 @@ class Setting:
 
     specimen: Specimen
     model: MorphableModel
+    frame: Frame
     truth: Trace
     found: Trace
     mask: np.ndarray
@@ -56,11 +64,7 @@ class Setting:
         shape = true_shape(specimen)
         frame = face_frame(shape, SKIN, size)
         mask = frame_image(specimen.face_mask, frame) / 255
-        return cls(specimen, model, Trace.of(shape, frame), Trace.of(result_shape(result), frame), mask)
-
-    @property
-    def frame(self) -> Frame:
-        return self.truth.frame
+        return cls(specimen, model, frame, frame.trace(shape), frame.trace(result_shape(result)), mask)
 
     @cached_property
     def skin(self) -> np.ndarray:
@@ -95,17 +99,12 @@ class Setting:
     @cached_property
     def lights(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """By held-out light: what white surfaces of the true head and of the result show, (P, 3) each."""
-        return {light.name: (_lit(self.truth, light), _lit(self.found, light)) for light in HELD_OUT}
+        return {rig.name: (rig.light(self.truth), rig.light(self.found)) for rig in HELD_OUT}
 
     @cached_property
     def texels(self) -> Texels:
         """The layout's skin, and which of it the photo shows."""
         return Texels.of(self.truth, self.specimen)
-
-
-def _lit(trace: Trace, light: object) -> torch.Tensor:
-    shape: Shape = trace.shape
-    return trace.interpolate(lit(shape.vertices, shape.normals, shape.faces, light))  # type: ignore[arg-type]
 
 
 def complexion_vertices(model: MorphableModel) -> np.ndarray:
@@ -131,13 +130,13 @@ class PhotoScore:
 
 def score_photo(setting: Setting, result: Reconstruction, facemesh: FaceMesh | None = None) -> PhotoScore:
     """Everything that is measured on one photo."""
-    paints = result_paints(result, setting.found.shape, setting.model)
+    paints = result_paints(result, setting.found.mesh, setting.model)
     methods: dict[str, dict[str, dict[str, object]]] = {}
     albedo = {}
     for method, paint in paints.items():
         methods[method] = {kind: score_paint(setting, paint, kind) for kind in KINDS}
         for kind in KINDS:
-            at_texels = setting.texels.paint(setting.found.shape, paint, kind)
+            at_texels = setting.texels.paint(setting.found.mesh, paint, kind)
             methods[method][kind]["unseen_de"] = unseen_difference(setting.texels, at_texels)
             albedo[f"{method}/{kind}"] = at_texels.astype(np.float16)
     numbers: dict[str, object] = {
@@ -222,10 +221,10 @@ def shape_errors(
     setting: Setting, result: Reconstruction, facemesh: FaceMesh | None
 ) -> dict[str, dict[str, float]]:
     """Depth and normals of the result, the posed mean and FaceMesh's own mesh over the pixels that all cover."""
-    truth = Relief.of_shape(setting.truth)
+    truth = Relief.of_mesh(setting.truth)
     reliefs = {
-        "program": Relief.of_shape(setting.found),
-        "mean": posed_mean_relief(setting.model, result, setting.found.shape, setting.frame),
+        "program": Relief.of_mesh(setting.found),
+        "mean": posed_mean_relief(setting.model, result, setting.found.mesh, setting.frame),
     }
     own = facemesh.relief(setting.specimen.photo_srgb, setting.frame) if facemesh else None
     if own is not None:

@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from semblance.core_models.colour import linear_to_srgb_uint8, srgb_to_linear
-
-from .colour import ciede2000
+from ...core_models.colour import linear_to_srgb_uint8, srgb_to_linear
+from ...train.evaluation.colour_difference import ciede2000
+from .frame import frame_image
 from .looks import Paint
 from .score import Setting
-from .trace import frame_image
 
 COLUMNS = ("photo", "true albedo", "albedo", "difference, white = 25", "true, relit", "relit")
 _TILE, _GAP, _CAPTION = 240, 4, 18

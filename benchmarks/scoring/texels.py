@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from semblance.core_models.render.shade import sample_texture
-
+from ...core_models.render.shade import sample_texture
+from ...core_models.render.trace import CameraMesh, Trace
+from .frame import project
 from .looks import SKIN, Paint, layout_atlas
-from .trace import Shape, Trace, project
 
 if TYPE_CHECKING:
     from ..specimens.specimen import Specimen
@@ -41,7 +41,7 @@ class Texels:
     @classmethod
     def of(cls, truth: Trace, specimen: Specimen) -> Texels:
         """Look every texel of the true head up in the photo's depth map and mask."""
-        shape = truth.shape
+        shape = truth.mesh
         atlas = layout_atlas(shape.uv, shape.faces, TEXELS)
         skin = shape.in_regions(SKIN)[atlas.triangles]
         weights = atlas.weights[skin]
@@ -54,7 +54,7 @@ class Texels:
         albedo = sample_texture(torch.as_tensor(specimen.albedo_linear.astype(np.float32)), uv).numpy()
         return cls(weights, albedo, visible & masked, ~visible)
 
-    def paint(self, shape: Shape, paint: Paint, kind: str) -> np.ndarray:
+    def paint(self, shape: CameraMesh, paint: Paint, kind: str) -> np.ndarray:
         """(M, 3): a paint of the result's mesh, whose vertices have the truth's order, at these texels."""
         if kind == "vertex":
             return self._blend(paint.at_vertices)

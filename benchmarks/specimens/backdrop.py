@@ -40,8 +40,6 @@ def _clutter(width: int, height: int, outside: bool, generator: np.random.Genera
             cv2.ellipse(image, (centre.astype(int).tolist(), (2 * half).tolist(), 0), colour.tolist(), -1)
         else:
             colour = generator.uniform(0.02, 0.8) * np.exp(generator.normal(0, 0.15, 3))
-            corners = (centre - half).astype(int), (centre + half * (1, 1.6)).astype(int)
-            cv2.rectangle(
-                image, *(corner.tolist() for corner in corners), np.minimum(colour, 0.9).tolist(), -1
-            )
+            first, last = (centre - half).astype(int), (centre + half * (1, 1.6)).astype(int)
+            cv2.rectangle(image, first.tolist(), last.tolist(), np.minimum(colour, 0.9).tolist(), -1)
     return image

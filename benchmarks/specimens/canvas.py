@@ -42,7 +42,7 @@ def make_canvas(model: MorphableModel) -> Canvas:
     for index, name in enumerate(model.region_names):
         mask = np.zeros((SIDE, SIDE), np.uint8)
         for triangle in pixels[faces[model.face_region.numpy() == index]]:
-            cv2.fillConvexPoly(mask, np.round(triangle * 16 - 8).astype(np.int32), 255, shift=4)
+            cv2.fillConvexPoly(mask, np.round(triangle * 16 - 8).astype(np.int32), (255,), shift=4)
         regions[name] = mask.astype(np.float32) / 255
     return Canvas(dict(zip(model.landmark_ids.tolist(), spots, strict=True)), regions)
 
@@ -80,7 +80,7 @@ def spots(centres: np.ndarray, radii: np.ndarray, heights: np.ndarray) -> np.nda
 def polygon(points: np.ndarray, softness: float) -> np.ndarray:
     """A filled polygon (n, 2) with a soft edge: (SIDE, SIDE) in 0…1."""
     mask = np.zeros((SIDE, SIDE), np.float32)
-    cv2.fillPoly(mask, [np.round(points * 16 - 8).astype(np.int32)], 1.0, shift=4, lineType=cv2.LINE_AA)
+    cv2.fillPoly(mask, [np.round(points * 16 - 8).astype(np.int32)], (1.0,), shift=4, lineType=cv2.LINE_AA)
     return cv2.GaussianBlur(mask, (0, 0), softness)
 
 
@@ -91,7 +91,7 @@ def strokes(lines: list[np.ndarray], width: float = 1.0, strength: np.ndarray | 
     thickness = max(1, round(width * _FINE))
     for line, opaque in zip(lines, opacity, strict=True):
         pixels = np.round(line * _FINE * 16).astype(np.int32)
-        cv2.polylines(image, [pixels], False, int(255 * opaque), thickness, cv2.LINE_AA, shift=4)
+        cv2.polylines(image, [pixels], False, (int(255 * opaque),), thickness, cv2.LINE_AA, shift=4)
     return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 

@@ -13,7 +13,7 @@ leaves out what cheeks, clothes and hair send on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,20 +23,20 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from semblance.benchmarks import heads
-from semblance.core_models.faces.find import FaceFinder
-from semblance.core_models.morphable.default import load_default_model
-from semblance.core_models.morphable.model import MorphableModel
-from semblance.core_models.photo.load import Photo, PhotoError
-
+from ...core_models.faces.find import FaceFinder
+from ...core_models.morphable.default import load_default_model
+from ...core_models.morphable.model import MorphableModel
+from ...core_models.photo.load import Photo, PhotoError
+from ...train.data.synthetic.panorama import irradiance_sh
+from ...train.data.synthetic.photograph import develop, expose
+from ..heads import front_of, landmarks_of
 from .backdrop import backdrop
 from .canvas import Canvas, make_canvas
 from .figure import Figure, Part, express, glasses, hand, make_figure, skull, teeth
 from .hair import fringe, strands
-from .lights import LIGHTS, irradiance_sh, make_light
+from .lights import LIGHTS, make_light
 from .painting import Painting, paint
 from .people import HEADS, Person, person
-from .photograph import develop, expose
 from .specimen import Specimen, load, save, store
 
 if TYPE_CHECKING:
@@ -88,13 +88,18 @@ def plans(split: str) -> list[Plan]:
 def folder() -> Path:
     """Where the rendered specimens are kept; the key is this folder's code, not the program's (nor heads.py's)."""
     here = Path(__file__).parent
+    synthetic = here.parents[1] / "train" / "data" / "synthetic"
     recipe = sorted(file for file in here.glob("*.py") if file.name not in NOT_HASHED)
-    return store("cycles", tuple(recipe))
+    return store("cycles", (*recipe, *(synthetic / f"{name}.py" for name in ("panorama", "photograph"))))
 
 
-def cycles_specimens(split: str, render_missing: bool) -> Iterator[Specimen]:
-    """See `specimens`."""
+def cycles_specimens(
+    split: str, render_missing: bool, heads: Collection[int] | None = None
+) -> Iterator[Specimen]:
+    """See sets.py; of all heads or of some."""
     for plan in plans(split):
+        if heads and plan.head not in heads:
+            continue
         file = folder() / f"{plan.name}.npz"
         if render_missing and not file.exists():
             save(take(plan), file)
@@ -128,7 +133,7 @@ def _is_found(specimen: Specimen) -> bool:
 
 @cache
 def _model() -> MorphableModel:
-    return heads.front_of(load_default_model())
+    return front_of(load_default_model())
 
 
 @cache
@@ -249,7 +254,7 @@ def _surroundings(
 ) -> tuple[list[Part], np.ndarray]:
     """Parts and strands about an expressed face, in the model's frame."""
     model, someone = _model(), person(plan.split, plan.head)
-    landmarks = dict(zip(model.landmark_ids.tolist(), heads.landmarks_of(model, face), strict=True))
+    landmarks = dict(zip(model.landmark_ids.tolist(), landmarks_of(model, face), strict=True))
     parts = [*figure.parts, *teeth(landmarks)]
     if "glasses" in someone.traits:
         parts += glasses(landmarks, someone.generator(33))

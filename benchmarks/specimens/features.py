@@ -19,7 +19,7 @@ _JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379,
 _BEARD_TOP = (366, 401, 435, 427, 426, 327, 2, 98, 206, 207, 215, 177, 137)
 _INK = np.array((0.025, 0.035, 0.045))
 
-# The eyeballs' discs (morphable/eyes.py): centre, radius, and how polar angle runs along the radius.
+# The eyeballs' discs (morphable/eyeballs.py): centre, radius, and how polar angle runs along the radius.
 _DISC, _DISC_RADIUS, _BACK_DEGREES, _FRONT = 0.084 * SIDE, 0.08 * SIDE, 150.0, 6.0
 _BALL_MM, _IRIS_MM = 12.0, 5.85
 
@@ -181,7 +181,7 @@ def wrinkle_lines(canvas: Canvas, generator: np.random.Generator) -> list[tuple[
 def paint_mouth(albedo: np.ndarray, canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
     """Wet red inside the lips, dark farther in; pink inside the lids; dark nostrils."""
     lower = np.arange(SIDE)[:, None] > 600
-    inside = canvas.regions["mouth"] * lower
+    inside: np.ndarray = canvas.regions["mouth"] * lower
     depth = cv2.GaussianBlur(cv2.erode(inside, np.ones((13, 13))).astype(np.float32), (0, 0), 5)
     rim = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 2.0)
     albedo = mix(albedo, np.array((0.30, 0.095, 0.085)), 0.85 * rim)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from semblance.benchmarks.heads import BRIDGE, bent, landmarks_of, random_expression
-from semblance.core_models.morphable.model import MorphableModel
-
+from ...core_models.morphable.model import MorphableModel
+from ..heads import BRIDGE, bent, landmarks_of, random_expression
 from .people import Person
 
 

@@ -1,8 +1,7 @@
 """Seven kinds of light as panoramas of radiance: procedural, endless in variety, none of them order-2 harmonics.
 
-A panorama (HEIGHT, 2·HEIGHT, 3) is in the world of the scenes, which is the camera frame (x right, y up, z towards the
-camera), in the layout that Blender's environment texture has there: the top row looks to +z, the middle column to +x.
-Everything is far away, so one panorama lights the whole face, and its projection is the light without occlusion.
+These kinds are the benchmarks' own: training sees none of them. What a panorama (HEIGHT, 2·HEIGHT, 3) is:
+train/data/synthetic/panorama.py.
 """
 
 from __future__ import annotations
@@ -11,36 +10,17 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import torch
 
-from semblance.core_models.render.lighting import sh_basis, sh_to_radiance
-
+from ...core_models.render.lighting import panorama_directions
 from .skin_optics import WAVELENGTHS_NM, rgb_of_light
 
 HEIGHT = 512
 LIGHTS = ("soft", "hard_side", "top", "rim", "two_colour", "overcast", "hdri")
 
 
-def directions() -> np.ndarray:
-    """Unit vectors (HEIGHT, 2·HEIGHT, 3) that the panorama's pixels look along."""
-    polar = (np.arange(HEIGHT) + 0.5) * np.pi / HEIGHT
-    azimuth = np.pi - (np.arange(2 * HEIGHT) + 0.5) * np.pi / HEIGHT
-    ring, axis = np.sin(polar)[:, None], np.cos(polar)[:, None]
-    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), axis + 0 * azimuth], -1)
-
-
-def irradiance_sh(panorama: np.ndarray) -> np.ndarray:
-    """Order-2 coefficients (3, 9) of the panorama's irradiance/π, by quadrature."""
-    basis = sh_basis(torch.tensor(directions())).numpy()
-    ring = np.sin((np.arange(HEIGHT) + 0.5) * np.pi / HEIGHT)
-    solid_angle = ring[:, None] * (np.pi / HEIGHT) ** 2
-    radiance = np.einsum("hwc,hwk,hw->ck", panorama, basis, np.broadcast_to(solid_angle, basis.shape[:2]))
-    return radiance / sh_to_radiance(torch.ones(9)).numpy()
-
-
 def make_light(kind: str, generator: np.random.Generator) -> np.ndarray:
     """A panorama of one of LIGHTS; its level is arbitrary (the camera exposes)."""
-    return np.maximum(_KINDS[kind](directions(), generator), 0.0).astype(np.float32)
+    return np.maximum(_KINDS[kind](panorama_directions(HEIGHT).numpy(), generator), 0.0).astype(np.float32)
 
 
 def _kelvin(temperature: float) -> np.ndarray:

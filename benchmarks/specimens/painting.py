@@ -97,7 +97,9 @@ def _lips(
 
 
 def _freckles(skin: _Skin, canvas: Canvas, generator: np.random.Generator) -> None:
-    where = sum(blob(canvas.landmarks[i], r) for i, r in ((50, 90), (280, 90), (4, 70), (9, 120)))
+    where = np.sum(
+        [blob(canvas.landmarks[i], r) for i, r in ((50, 90), (280, 90), (4, 70), (9, 120))], axis=0
+    )
     count = int(generator.integers(450, 900))
     radii = np.exp(generator.normal(np.log(2.0), 0.35, count))
     marks = spots(scatter(where, count, generator), radii, generator.uniform(0.3, 1.6, count))
@@ -114,7 +116,9 @@ def _moles(skin: _Skin, canvas: Canvas, generator: np.random.Generator) -> None:
 
 
 def _acne(skin: _Skin, canvas: Canvas, generator: np.random.Generator) -> None:
-    where = sum(blob(canvas.landmarks[i], r) for i, r in ((50, 80), (280, 80), (199, 60), (9, 110)))
+    where = np.sum(
+        [blob(canvas.landmarks[i], r) for i, r in ((50, 80), (280, 80), (199, 60), (9, 110))], axis=0
+    )
     count = int(generator.integers(25, 50))
     centres = scatter(where, count, generator)
     radii = np.exp(generator.normal(np.log(4.5), 0.3, count))

@@ -4,7 +4,7 @@ Two layers: an epidermis that only absorbs (melanosomes, baseline; Jacques 2013,
 tissues: a review"), crossed twice, over a thick dermis that scatters (reduced scattering of skin, ibid.) and absorbs
 (baseline and haemoglobin; extinction compiled by Prahl, OMLC), with Kubelka and Munk's infinite layer and Saunderson's
 correction for the surface's inner reflection. The spectrum under D65 becomes linear Rec.709 through the CIE 1931
-observer (fits by Wyman, Sloan and Shirley 2013). The program's own skin (core_models/morphable/skin.py) is a curve
+observer (fits by Wyman, Sloan and Shirley 2013). The program's own skin (core_models/skin_colour.py) is a curve
 drawn through measured colours: another process, on purpose.
 """
 
@@ -14,6 +14,9 @@ from functools import cache
 
 import numpy as np
 from scipy.ndimage import map_coordinates
+
+from ...core_models.colour import XYZ_FROM_RGB
+from ...core_models.skin_colour import typology_angle
 
 WAVELENGTHS_NM = np.arange(400.0, 701.0, 10.0)
 # Molar extinction, cm⁻¹/M, at those wavelengths (Prahl).
@@ -32,9 +35,7 @@ _D65 = np.array([
     82.75, 91.49, 93.43, 86.68, 104.86, 117.01, 117.81, 114.86, 115.92, 108.81, 109.35, 107.80, 104.79, 107.69, 104.41,
     104.05, 100.0, 96.33, 95.79, 88.69, 90.01, 89.60, 87.70, 83.29, 83.70, 80.03, 80.21, 82.28, 78.28, 69.72, 71.61,
 ])  # fmt: skip
-_RGB_FROM_XYZ = np.linalg.inv(
-    [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
-)
+_RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB)
 # Light crosses the epidermis (60 µm) twice and obliquely.
 _EPIDERMIS_CM = 2 * 1.6 * 0.006
 # Melanin lies in clumps and caps, so that light finds ways around it: depths are gamma-distributed with this shape
@@ -111,20 +112,6 @@ def skin_rgb(melanin: np.ndarray, blood: np.ndarray) -> np.ndarray:
     flat = where.reshape(2, -1)
     channels = [map_coordinates(_table()[..., c], flat, order=1, mode="nearest") for c in range(3)]
     return np.exp(np.stack(channels, axis=-1)).reshape(*where.shape[1:], 3)
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB (…, 3), D65, of linear Rec.709 (…, 3)."""
-    to_xyz = np.linalg.inv(_RGB_FROM_XYZ)
-    ratio = np.maximum(rgb @ to_xyz.T / to_xyz.sum(1), 0)
-    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
-
-
-def typology_angle(rgb: np.ndarray) -> np.ndarray:
-    """ITA in degrees (…) of linear Rec.709 (…, 3): atan((L* − 50)/b*)."""
-    lightness, _, yellowness = np.moveaxis(lab(rgb), -1, 0)
-    return np.degrees(np.arctan2(lightness - 50, yellowness))
 
 
 def melanin_for(angle: float, blood: float) -> float:

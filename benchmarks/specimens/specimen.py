@@ -1,7 +1,5 @@
 """`Specimen`: a picture of a face of which everything is known, and the store of rendered ones.
 
-    for specimen in specimens("cycles", "tune"): ...
-
 Lengths are decimetres and frames the program's (geometry/camera.py): `vertices @ rotation.T +
 translation` lies in the camera frame (x right, y up, z towards the camera).
 """
@@ -12,9 +10,9 @@ import ast
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +79,7 @@ def load(file: Path) -> Specimen:
         return Specimen(**{field.name: _plain(stored[field.name]) for field in fields(Specimen)})
 
 
-def _plain(array: np.ndarray) -> object:
+def _plain(array: np.ndarray) -> Any:
     if array.ndim == 0:
         return array.item()
     is_text = array.dtype.kind == "U" or array.size == 0
@@ -108,23 +106,3 @@ def _meaning(file: Path) -> str:
 
 def _is_text(line: ast.AST) -> bool:
     return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-
-
-def specimens(
-    renderer: str = "cycles",
-    split: str = "tune",
-    render_missing: bool = True,
-    heads: Collection[int] | None = None,
-) -> Iterator[Specimen]:
-    """The specimens of a split (8 MB each), of all heads or of some; missing ones are rendered (seconds each) or left
-    out.
-    """
-    if renderer == "own":
-        from ..own_set.photos import own_specimens
-
-        return own_specimens(split, render_missing, heads)
-    if renderer != "cycles":
-        raise ValueError(f"no set of renderer {renderer!r}")
-    from .cycles_set import cycles_specimens
-
-    return cycles_specimens(split, render_missing)

@@ -13,10 +13,10 @@ from types import TracebackType
 
 import numpy as np
 
+from ..landmarks import inter_ocular_distance
 from ..photo.load import Photo, PhotoError
-from .landmarks import inter_ocular_distance
 from .locate import MARGIN, Located, Region, locate_landmarks
-from .networks import Detection, FaceNetworks
+from .mediapipe_graphs import Detection, FaceNetworks
 from .person import PersonMap, find_person
 
 MIN_INTER_OCULAR_PX = 12.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import landmarks as points
+from .. import landmarks as points
 from .patch import Patch, pieces_touching
 
 # All lengths are shares of the inter-ocular distance, unless they are said to be pixels.

@@ -12,8 +12,8 @@ from itertools import product
 
 import numpy as np
 
-from .landmarks import CHIN, FACE_OVAL, LEFT_EYE, LIPS, MIRROR, NOSE_TIP, RIGHT_EYE, inter_ocular_distance
-from .networks import CROP, FaceNetworks
+from ..landmarks import CHIN, FACE_OVAL, LEFT_EYE, LIPS, MIRROR, NOSE_TIP, RIGHT_EYE, inter_ocular_distance
+from .mediapipe_graphs import CROP, FaceNetworks
 
 MARGIN = 1.5
 """Side of the crop ÷ longer side of the box around the landmarks, as mediapipe tracks and trained."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import landmarks as points
+from ..images import smoothstep
 from ..photo.load import Photo
-from ..texture.images import smoothstep
-from . import landmarks as points
 from .glasses import UNIT_PX, glasses_share
 from .guided_filter import guided_fit
 from .patch import Box, Patch, pieces_touching

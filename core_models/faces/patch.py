@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from . import landmarks as points
-from .landmarks import inter_ocular_distance
+from .. import landmarks as points
+from ..landmarks import inter_ocular_distance
 
 _MIDLINE = np.array([151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, *range(11, 19), 200, 199, 175])
 """From below the top of the forehead (10) to above the chin (152)."""

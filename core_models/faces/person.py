@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .networks import FaceNetworks
+from .mediapipe_graphs import FaceNetworks
 from .patch import Box, Patch
 
 _MARGIN = 1.5

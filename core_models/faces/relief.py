@@ -9,8 +9,7 @@ import torch
 
 from ..geometry.camera import crop_intrinsics
 from ..geometry.mesh import vertex_normals
-from ..render.interpolate import barycentrics, interpolate
-from ..render.rasterize import rasterize
+from ..render.shade import render_attributes
 from .patch import Patch
 
 
@@ -32,7 +31,6 @@ class Relief:
         faces = torch.as_tensor(self.faces, dtype=torch.int64)
         photo_K = torch.as_tensor(self.K, dtype=torch.float32)[None]
         K = crop_intrinsics(photo_K, float(patch.box.x0), float(patch.box.y0), patch.scale)
-        ids = rasterize(vertices, faces, K, *patch.shape)
-        weights = barycentrics(vertices, faces, K, ids)
-        smooth = interpolate(vertex_normals(vertices, faces), faces, ids, weights)[0]
-        return torch.nn.functional.normalize(smooth, dim=-1).numpy()
+        normals = vertex_normals(vertices, faces)
+        smooth, _ = render_attributes(vertices, faces, normals, K, *patch.shape)
+        return torch.nn.functional.normalize(smooth[0], dim=-1).numpy()

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..colour import LUMINANCE, srgb_to_linear
-from ..texture.images import sample_bilinear
+from ..images import sample_bilinear
 
 PIXELS_PER_DM = 130.0
 """The face is reduced to about 220 pixels of height."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..faces.landmarks import COUNT, FACE_OVAL, RIGHT_IRIS, inter_ocular_distance
+from ..errors import SemblanceError
+from ..landmarks import COUNT, FACE_OVAL, MESH_COUNT, inter_ocular_distance
 from ..morphable.model import MorphableModel
-from ..reconstruction import SemblanceError
 from .noise import LandmarkNoise, NoiseSettings
 from .priors import (
     CameraPrior,
@@ -27,8 +27,6 @@ from .priors import (
 )
 from .solver import Basis, Evidence, Observation, State, gauss_newton, project
 
-_N_FACE = RIGHT_IRIS
-"""Landmarks before this one are on the face, the others on the irises."""
 _HINT = "Choose a sharper photo, or one that shows more of the face."
 
 
@@ -303,7 +301,7 @@ def _result(
     pixels, _, seen = project(basis, state, centre)
     model_landmarks = landmarks.copy()
     model_landmarks[ids] = pixels
-    face = ids[ids < _N_FACE]
+    face = ids[ids < MESH_COUNT]
     squared = ((model_landmarks[face] - landmarks[face]) ** 2).sum(1)
     rms = 100.0 * math.sqrt(squared.mean()) / max(inter_ocular_distance(landmarks), 1e-9)
     if not rms <= max_rms_percent or seen[:, 2].max() >= 0:

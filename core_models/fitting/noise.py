@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from ..faces.landmarks import (
+from ..landmarks import (
     COUNT,
     INNER_LIPS,
     LEFT_BROW,
@@ -71,7 +71,12 @@ class LandmarkNoise:
     def reweight(self, weights: np.ndarray) -> None:
         """Set outlier weights (L,) in (0, 1]: weight w divides the independent part of a variance by w."""
         self._independent = self._variance / weights
-        self._factor = np.linalg.cholesky(self._correlated + np.diag(self._independent))
+        self._factor = np.linalg.cholesky(self.covariance)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(L, L) dm²."""
+        return self._correlated + np.diag(self._independent)
 
     def whiten(self, values: np.ndarray) -> np.ndarray:
         """Values (L,…) → values of the same shape whose errors are uncorrelated with unit variance."""

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from ..faces.landmarks import INNER_LIPS, LEFT_EYE, LIPS, RIGHT_EYE, inter_ocular_distance
+from ..images import smoothstep
+from ..landmarks import INNER_LIPS, LEFT_EYE, LIPS, RIGHT_EYE, inter_ocular_distance
 from ..morphable.model import MorphableModel
-from ..texture.images import smoothstep
-from ..texture.visibility import unoccluded, view_depth
+from ..render.visibility import unoccluded, view_depth
 from .brightness import Brightness, look_at
 from .fit import Fit, FitError, FitSettings, Sighting, refine_person, state_of
 from .noise import NoiseSettings

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from ..colour import LUMINANCE
 from ..geometry.mesh import vertex_normals
 from ..morphable.model import MorphableModel
-from ..texture.posed import log_slopes
+from ..texture.posed_mesh import log_slopes
 from .solver import LinearPoints, State
 
 SPACING = 0.05

@@ -126,7 +126,7 @@ def gauss_newton(
         if evidence:  # pictures are linear over short ways only
             step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
         states = [
-            _moved(state, step[place], basis.expression_range)
+            moved(state, step[place], basis.expression_range)
             for state, place in zip(states, places, strict=True)
         ]
         if np.abs(step).max() < tolerance:
@@ -236,7 +236,8 @@ def _boxed_step(
     return np.concatenate([response[:, 0] - response[:, 1:] @ change, change])
 
 
-def _moved(state: State, step: np.ndarray, limits: tuple[float, float] = (0.0, 1.0)) -> State:
+def moved(state: State, step: np.ndarray, limits: tuple[float, float] = (0.0, 1.0)) -> State:
+    """The state after a step (P,), its unknowns in `pixel_jacobian`'s order; expressions stay within `limits`."""
     n_identity = len(state.identity)
     shift = state.translation + np.array([step[3], step[4], 0.0])
     coefficients = step[N_CAMERA:]

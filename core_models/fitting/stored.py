@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..faces.landmarks import COUNT, RIGHT_IRIS, inter_ocular_distance
+from ..errors import SemblanceError
+from ..landmarks import COUNT, MESH_COUNT, inter_ocular_distance
 from ..morphable.model import MorphableModel
 from ..photo.load import Photo
-from ..reconstruction import SemblanceError
+from ..units import DM_PER_METRE
 from .fit import Fit, Sighting
 
-_DECIMETRES_PER_METRE = 10.0
 _ASPECT_TOLERANCE = 0.01
 """The sides of a reduced photo are rounded to pixels."""
 
@@ -45,7 +45,7 @@ def read_fit(stored: Mapping[str, Any], model: MorphableModel, photo: Photo) -> 
             identity=_array(stored, "identity", (model.n_identity,)),
             expression=_array(stored, "expression", (model.n_expression,)),
             rotation=_array(stored, "rotation", (3, 3)),
-            translation=_array(stored, "translation", (3,)) * _DECIMETRES_PER_METRE,
+            translation=_array(stored, "translation", (3,)) * DM_PER_METRE,
             K=np.diag([*scale, 1.0]) @ _array(stored, "K", (3, 3)),
             model_landmarks=model_landmarks,
             landmark_rms_percent=_rms_percent(model_landmarks, landmarks),
@@ -71,5 +71,5 @@ def _array(stored: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> np.n
 
 
 def _rms_percent(model_landmarks: np.ndarray, landmarks: np.ndarray) -> float:
-    squared = ((model_landmarks - landmarks)[:RIGHT_IRIS] ** 2).sum(1)
+    squared = ((model_landmarks - landmarks)[:MESH_COUNT] ** 2).sum(1)
     return 100.0 * math.sqrt(squared.mean()) / max(inter_ocular_distance(landmarks), 1e-9)

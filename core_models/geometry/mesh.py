@@ -6,6 +6,7 @@ Every function takes vertices with any number of leading batch axes, ``(..., N, 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -23,6 +24,12 @@ def vertex_normals(vertices: Tensor, faces: Tensor, by_area: bool = True) -> Ten
     for corner in range(3):
         total = total.index_add(-2, faces[:, corner], cross)
     return normalize(total, dim=-1)
+
+
+def twins(points: np.ndarray) -> np.ndarray:
+    """(N,) int64: the first of the vertices at each one's place. UV seams repeat vertices; points (N, 3)."""
+    _, first, place = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    return first[place.reshape(-1)]
 
 
 def edges(faces: Tensor) -> Tensor:

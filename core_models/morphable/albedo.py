@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import eigh
-from scipy.spatial.distance import cdist
 
-from . import eyes
-from .identity import parity_basis, with_fixed_sign
+from ..skin_colour import BLOOD_DENSITY, melanin_density, skin_colour, skin_span
+from . import eyeballs
 from .masks import Masks
-from .skin import BLOOD_DENSITY, melanin_density, skin_colour, skin_span
 
 N_MODES = 80
 N_MELANIN_FIELDS, N_BLOOD_FIELDS, N_EYE_MODES = 36, 22, 6
-_FIELD_LENGTHS_MM = (60.0, 25.0, 12.0)
-_FIELD_ASYMMETRY = 0.4
 # Standard deviations of optical density over the face, in green.
 _MELANIN_STD, _BLOOD_STD = 0.09, 0.10
 
@@ -35,22 +30,6 @@ _LID_MARGIN_TINT = np.array([1.0, 0.82, 0.80])
 _SCLERA = np.array([0.54, 0.50, 0.46])
 _IRIS = np.array([0.100, 0.080, 0.066])
 _PUPIL = 0.012
-
-
-def random_fields(targets: np.ndarray, mirror: np.ndarray, count: int) -> np.ndarray:
-    """The `count` strongest modes (count, N), each symmetric or antisymmetric, of a smooth unit-variance field."""
-    squared = cdist(targets, targets, "sqeuclidean")
-    kernel = sum(np.exp(-squared / (2 * length**2)) for length in _FIELD_LENGTHS_MM) / len(_FIELD_LENGTHS_MM)
-    found = []
-    for parity, amplitude in ((1, 1.0), (-1, _FIELD_ASYMMETRY)):
-        # The y component of a vector field has the parity of a scalar.
-        basis = parity_basis(mirror, parity)[1::3]
-        basis = basis[:, np.abs(basis).sum(0) > 0]
-        values, vectors = eigh(amplitude**2 * basis.T @ kernel @ basis)
-        fields = with_fixed_sign(basis @ vectors).T * np.sqrt(np.maximum(values, 0))[:, None]
-        found += list(zip(values, fields, strict=True))
-    found.sort(key=lambda item: -item[0])
-    return np.array([field for _, field in found[:count]])
 
 
 def face_colours(masks: Masks, tone: np.ndarray) -> np.ndarray:
@@ -86,19 +65,19 @@ def _covers(masks: Masks) -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-def eyeball_colours(balls: eyes.Eyeballs) -> np.ndarray:
+def eyeball_colours(balls: eyeballs.Eyeballs) -> np.ndarray:
     """Linear albedo (M, 3) of the eyeballs: sclera reddening backwards, iris with a darker rim, pupil."""
     radius = balls.front_radius
     redness = np.clip((radius - 8) / 6, 0, 1)[:, None]
     sclera = _SCLERA * (1 - redness * [0.05, 0.22, 0.24])
     rim = np.clip((radius - 4.4) / 1.3, 0, 1)[:, None] ** 2
     iris = _IRIS * (1.15 - 0.65 * rim)
-    colour = np.where((radius < eyes.IRIS_RADIUS_MM)[:, None], iris, sclera)
-    return np.where((radius < eyes.PUPIL_RADIUS_MM)[:, None], _PUPIL, colour)
+    colour = np.where((radius < eyeballs.IRIS_RADIUS_MM)[:, None], iris, sclera)
+    return np.where((radius < eyeballs.PUPIL_RADIUS_MM)[:, None], _PUPIL, colour)
 
 
 def dense_albedo(
-    masks: Masks, balls: eyes.Eyeballs, weights: sp.csr_matrix, fields: np.ndarray
+    masks: Masks, balls: eyeballs.Eyeballs, weights: sp.csr_matrix, fields: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean (N + M, 3) and modes (80, N + M, 3) from masks, eyeballs and the cage's random `fields` (58, Nc).
 
@@ -178,11 +157,11 @@ def _feature_modes(masks: Masks, shown: np.ndarray, tone: np.ndarray) -> list[np
     return [mask[:, None] * colour for mask, colour in features]
 
 
-def _eyeball_modes(balls: eyes.Eyeballs) -> np.ndarray:
+def _eyeball_modes(balls: eyeballs.Eyeballs) -> np.ndarray:
     """`N_EYE_MODES` modes (6, M, 3): sclera brightness and yellowness; iris light, brown to blue, green, inner ring."""
     radius = balls.front_radius
-    sclera = radius >= eyes.IRIS_RADIUS_MM
-    iris = (radius < eyes.IRIS_RADIUS_MM) & (radius >= eyes.PUPIL_RADIUS_MM)
+    sclera = radius >= eyeballs.IRIS_RADIUS_MM
+    iris = (radius < eyeballs.IRIS_RADIUS_MM) & (radius >= eyeballs.PUPIL_RADIUS_MM)
     inner = iris & (radius < 3.5)
     features = (
         (sclera, 0.09 * _SCLERA),

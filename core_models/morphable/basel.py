@@ -40,11 +40,11 @@ def load_basel(path: Path, find: FindLandmarks) -> MorphableModel:
     else:
         stored = cached(f"{key}-crop", lambda: {k: np.asarray(v) for k, v in vars(read_basel(path)).items()})
         data = BaselData(str(stored.pop("variant")), **stored)
-    layout = cached(f"{key}-layout-{_LAYOUT_VERSION}", lambda: _lay_out(data, find, path.name))
+    layout = cached(f"{key}-layout-{_LAYOUT_VERSION}", lambda: lay_out(data, find, path.name))
     return MorphableModel(_model_data(data, layout, f"{data.variant}-{key[:12]}"))
 
 
-def _lay_out(data: BaselData, find: FindLandmarks, name: str) -> dict[str, np.ndarray]:
+def lay_out(data: BaselData, find: FindLandmarks, name: str) -> dict[str, np.ndarray]:
     """Triangles, regions, landmarks, UVs and mirror map, fields as in `ModelData`."""
     faces = data.faces[largest_patch(data.faces)]
     albedo = srgb_to_linear(np.clip(data.albedo_mean, 0, 1))

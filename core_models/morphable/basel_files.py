@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..reconstruction import SemblanceError
+from ..errors import SemblanceError
+from ..units import MICROMETRES_PER_DM, MM_PER_DM
 
-MICROMETRES_PER_DM, MILLIMETRES_PER_DM = 1e5, 1e2
 N_IDENTITY, N_EXPRESSION, N_ALBEDO = 80, 64, 80
 """Modes that Deng et al. 2019 keep of the model of 2009."""
 RAW_PARTS = ("Exp_Pca.bin", "std_exp.txt", "BFM_front_idx.mat", "BFM_exp_idx.mat")
@@ -175,9 +175,9 @@ def _read_hdf5(path: Path) -> BaselData:
     full = 255.0 if np.median(means["color"]) > 1 else 1.0
     return BaselData(
         variant="bfm-hdf5",
-        mean=(means["shape"] + means["expression"]) / MILLIMETRES_PER_DM,
-        identity=modes["shape"] / MILLIMETRES_PER_DM,
-        expression=modes["expression"] / MILLIMETRES_PER_DM,
+        mean=(means["shape"] + means["expression"]) / MM_PER_DM,
+        identity=modes["shape"] / MM_PER_DM,
+        expression=modes["expression"] / MM_PER_DM,
         albedo_mean=means["color"] / full,
         albedo=modes["color"] / full,
         faces=cells.T,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .anatomy import LOWER_LID, UPPER_LID
+from ..landmarks import RIGHT_LOWER_LID, RIGHT_UPPER_LID
 from .model import MorphableModel
 
 _RANGE = (0.4, 2.0)
@@ -18,9 +18,10 @@ def closing_expressions(model: MorphableModel, neutral: torch.Tensor) -> torch.T
     """
     basis = model.expression_basis
     ids = model.landmark_ids.tolist()
-    if not set(UPPER_LID + LOWER_LID) <= set(ids):
+    margins = [*RIGHT_UPPER_LID.tolist(), *RIGHT_LOWER_LID.tolist()]
+    if not set(margins) <= set(ids):
         return basis
-    right = model.landmark_vertices[[ids.index(i) for i in UPPER_LID + LOWER_LID], 0]
+    right = model.landmark_vertices[[ids.index(i) for i in margins], 0]
     basis = basis.clone()
     for name, lids in (("eyeBlinkRight", right), ("eyeBlinkLeft", model.mirror[right])):
         if name in model.expression_names:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_path
 
 
 def cache_folder() -> Path:
     """Where this system keeps what may be deleted at any time."""
-    home = Path.home()
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "Semblance" / "Cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "Semblance"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "semblance"
+    return user_cache_path("semblance", appauthor=False)
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -14,13 +14,21 @@ from skimage.measure import points_in_poly
 from ..geometry.closest import closest_places
 from ..geometry.mesh import vertex_normals
 from ..geometry.patch import border_loops
+from ..geometry.rotation import rotation_y
+from ..landmarks import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LIPS,
+    LOWER_INNER_LIP,
+    MESH_COUNT,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    UPPER_INNER_LIP,
+)
 from ..render.interpolate import barycentrics
 from ..render.rasterize import rasterize
-from . import anatomy
 from .default import load_default_cage
-from .neutral import rotation_y
 from .portrait import Studio, portrait
-from .topology import INNER_LIPS, OVAL, RIGHT_EYE
 
 FindLandmarks = Callable[[np.ndarray], "np.ndarray | None"]
 """(H, W, 3) uint8 sRGB → (478, 2) pixels of the largest face; None where there is none."""
@@ -91,7 +99,7 @@ def _seen_landmarks(
     normals = vertex_normals(torch.as_tensor(mean, dtype=torch.float32)[None], torch.as_tensor(faces))[
         0
     ].numpy()
-    total, places = np.zeros(anatomy.N_LANDMARKS), np.zeros((anatomy.N_LANDMARKS, 3))
+    total, places = np.zeros(MESH_COUNT), np.zeros((MESH_COUNT, 3))
     for yaw in np.radians(_YAWS_DEGREES):
         turn = rotation_y(yaw)
         picture = portrait(
@@ -157,7 +165,7 @@ def _plausible(points: np.ndarray, usual: np.ndarray) -> np.ndarray:
 
 def _on_slit(points: np.ndarray, mean: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
     """Landmarks of the inner lips put onto the edges of the slit between them, if there is one: each lip to its own."""
-    lips = points[list(INNER_LIPS)].mean(0)
+    lips = points[INNER_LIPS].mean(0)
     near = [hole for hole in holes if np.linalg.norm(mean[hole].mean(0) - lips) < _SLIT_DM]
     if not near:
         return points
@@ -167,7 +175,7 @@ def _on_slit(points: np.ndarray, mean: np.ndarray, holes: list[np.ndarray]) -> n
     # With the surface on its left the border goes from the subject's right corner over the upper lip.
     edges = loop[: half + 1], np.append(loop[half:], loop[0])
     result = points.copy()
-    for landmarks, edge in zip((anatomy.UPPER_INNER_LIP, anatomy.LOWER_INNER_LIP), edges, strict=True):
+    for landmarks, edge in zip((UPPER_INNER_LIP, LOWER_INNER_LIP), edges, strict=True):
         for landmark in landmarks:
             result[landmark] = mean[edge[np.abs(mean[edge, 0] - points[landmark, 0]).argmin()]]
     result[INNER_LIPS[0]], result[INNER_LIPS[10]] = mean[loop[0]], mean[loop[half]]
@@ -181,17 +189,17 @@ def _regions(points: np.ndarray, mirror: np.ndarray, corners: np.ndarray) -> np.
     facing = normals[:, 2] > _AWAY * np.linalg.norm(normals, axis=1)
     in_front = cKDTree(points).query(middles)[0] < _REACH_DM
 
-    def within(outline: tuple[int, ...]) -> np.ndarray:
-        return in_front & points_in_poly(middles[:, :2], points[list(outline), :2])
+    def within(outline: np.ndarray) -> np.ndarray:
+        return in_front & points_in_poly(middles[:, :2], points[outline, :2])
 
-    def on_both_sides(outline: tuple[int, ...]) -> np.ndarray:
-        return within(outline) | within(tuple(mirror[list(outline)].tolist()))
+    def on_both_sides(outline: np.ndarray) -> np.ndarray:
+        return within(outline) | within(mirror[outline])
 
     region = np.full(len(middles), REGIONS.index("rim"))
     for name, inside in (
-        ("skin", within(OVAL) & facing),
-        ("brows", on_both_sides(anatomy.BROW_LOWER + anatomy.BROW_UPPER[::-1])),
-        ("lips", within(anatomy.OUTER_LIPS)),
+        ("skin", within(FACE_OVAL) & facing),
+        ("brows", on_both_sides(RIGHT_BROW)),
+        ("lips", within(LIPS)),
         ("mouth", within(INNER_LIPS)),
         ("eyes", on_both_sides(RIGHT_EYE)),
     ):

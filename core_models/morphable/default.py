@@ -1,26 +1,25 @@
 """The embedded default model: `load_default_model()`.
 
 The file holds the control cage (about 750 vertices) with all its modes; Loop subdivision, eyeballs and the colours'
-masks are rebuilt when it is loaded. `python -m semblance.core_models.morphable.default --build` makes the file.
+masks are rebuilt when it is loaded. `python -m semblance.core_models.builders default_model` makes the file.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.spatial import cKDTree
 
-from . import albedo, expressions, eyes
-from .anatomy import N_LANDMARKS
+from ..geometry.subdivision import Subdivision, subdivide
+from ..landmarks import MESH_COUNT
+from ..units import MM_PER_DM
+from . import albedo, expressions, eyeballs
 from .head import HalfHead, Head, whole_head
 from .masks import CageParts, build_masks
 from .model import ModelData, MorphableModel
 from .parts import mouth_opening, right_eye_opening
-from .subdivision import Subdivision, subdivide
 from .touching import settle
 
 DEFAULT_PATH = Path(__file__).parent.parent / "weights" / "default_face.npz"
@@ -28,7 +27,6 @@ LEVELS = 3
 HEAD_PREFIX = "head_"
 """Of the head's arrays in the file."""
 REGIONS = ("skin", "lips", "brows", "eyes", "mouth", "rim", "cranium", "ears")
-_MM_PER_DM = 100.0
 _EXPRESSION_FADE_DM = 0.3
 
 
@@ -84,20 +82,22 @@ def dense_data(cage: DefaultCage) -> ModelData:
     """Subdivide `cage`, add eyeballs and colours."""
     fine = subdivide(cage.faces, len(cage.mean), LEVELS)
     mirror = fine.mirror(cage.mirror)
-    balls = eyes.build_eyeballs()
+    balls = eyeballs.build_eyeballs()
     n_face = len(mirror)
     mean, identity, expression = _dense_shape(cage, fine, mirror)
     mean, expression = _settled(cage, fine, mirror, mean, expression)
     gaze = expressions.gaze_rotations()[:, balls.side] - np.eye(3)
-    ball_offsets = balls.offsets / _MM_PER_DM
+    ball_offsets = balls.offsets / MM_PER_DM
     masks = build_masks(
-        mean * _MM_PER_DM,
+        mean * MM_PER_DM,
         fine.matrix,
         cage.mirror,
         CageParts(cage.eye_rings[:, 0], cage.mouth_rings[1], cage.mouth_rings),
     )
     albedo_mean, albedo_basis = albedo.dense_albedo(masks, balls, fine.matrix, cage.albedo_fields)
-    landmark_vertices = np.concatenate([np.arange(N_LANDMARKS), n_face + eyes.iris_landmarks(balls).ravel()])
+    landmark_vertices = np.concatenate(
+        [np.arange(MESH_COUNT), n_face + eyeballs.iris_landmarks(balls).ravel()]
+    )
     ball_region = np.full(len(balls.faces), REGIONS.index("eyes"))
     front = ModelData(
         model_id="semblance-default-2",
@@ -110,7 +110,7 @@ def dense_data(cage: DefaultCage) -> ModelData:
         albedo_mean=albedo_mean,
         albedo_basis=albedo_basis,
         faces=np.concatenate([fine.faces, balls.faces + n_face]),
-        uv=np.concatenate([_uv_exact(np.asarray(fine.matrix @ cage.uv), mirror), eyes.eyeball_uv(balls)]),
+        uv=np.concatenate([_uv_exact(np.asarray(fine.matrix @ cage.uv), mirror), eyeballs.eyeball_uv(balls)]),
         mirror=np.concatenate([mirror, balls.mirror + n_face]),
         twin=np.arange(len(albedo_mean)),
         face_region=np.concatenate([cage.face_region[fine.parent], ball_region]),
@@ -177,11 +177,11 @@ def _settled(
     """Dense mean and expressions, decimetres, kept from crossing eyeballs, lids and lips."""
     right = right_eye_opening(fine, cage.faces, cage.eye_rings[0])
     openings = (right, right.mirrored(mirror), mouth_opening(fine, cage.faces, cage.mouth_rings))
-    centres = cage.eye_centres * _MM_PER_DM
+    centres = cage.eye_centres * MM_PER_DM
     names = expressions.NAMES
     companions = {names.index(name): names.index(other) for name, other in expressions.COMPANIONS.items()}
-    rest, offsets = settle(mean * _MM_PER_DM, expression * _MM_PER_DM, openings, centres, companions)
-    return rest / _MM_PER_DM, offsets / _MM_PER_DM
+    rest, offsets = settle(mean * MM_PER_DM, expression * MM_PER_DM, openings, centres, companions)
+    return rest / MM_PER_DM, offsets / MM_PER_DM
 
 
 def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndarray:
@@ -191,19 +191,3 @@ def _mirror_exact(field: np.ndarray, mirror: np.ndarray, parity: int) -> np.ndar
 
 def _uv_exact(uv: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     return np.stack([(uv[:, 0] + (1 - uv[mirror, 0])) / 2, (uv[:, 1] + uv[mirror, 1]) / 2], axis=1)
-
-
-def main() -> None:
-    """Rebuild the shipped model file."""
-    # One thread: sums in one order, so that a rebuild is the same everywhere.
-    torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(prog="semblance.core_models.morphable.default", description=main.__doc__)
-    parser.add_argument("--build", action="store_true", required=True, help="rebuild the model")
-    parser.add_argument("--out", type=Path, default=DEFAULT_PATH, help="file to write")
-    from .build import build_default_cage, save_cage
-
-    save_cage(build_default_cage(), parser.parse_args().out)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """UV coordinates of any face that is one piece: one island without flips, as symmetric as the face is.
 
-The embedding is that of `uv`. Holes are filled first; the longest border goes onto a rounded square, each of its
-points where it lies around the face, so that both sides come out alike whatever their triangles.
+Holes are filled first; the longest border goes onto a rounded square, each of its points where it lies around the face,
+so that both sides come out alike whatever their triangles. The rest is `geometry.tutte`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from ..geometry.closest import closest_places
 from ..geometry.patch import border_loops
-from .uv import balanced_embedding, mean_value_weights, signed_areas, triangle_areas
+from ..geometry.tutte import balanced_embedding, mean_value_weights, signed_areas, triangle_areas
 
 _HALF_SIZE, _EXPONENT = 0.495, 3.0
 """Of the superellipse."""

@@ -5,13 +5,23 @@ Computed when the model is loaded: they need the resolution of the dense mesh an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from . import anatomy
+from ..images import smoothstep
+from ..landmarks import (
+    RIGHT_BROW_LOWER,
+    RIGHT_BROW_UPPER,
+    RIGHT_CHEEK,
+    RIGHT_EYE_CORNERS,
+    RIGHT_LIPS,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+)
 
 _NOSTRILS = ((79, 60), (309, 290))
 
@@ -48,31 +58,24 @@ def build_masks(vertices: np.ndarray, weights: sp.csr_matrix, mirror: np.ndarray
     Landmark i is vertex i.
     """
     right = _Side(vertices, weights, mirror)
-    lips = right.smooth_indicator(anatomy.LIPS_RIGHT, extra=parts.mouth)
+    lips = right.smooth_indicator(RIGHT_LIPS, extra=parts.mouth)
     mouth = right.smooth_indicator((), extra=parts.deep_mouth)
     margins = right.smooth_indicator((), extra=parts.lid_ring)
-    lips = _ramp(lips, 0.35, 0.75)
+    lips = smoothstep(lips, 0.35, 0.75)
     beard = right.beard() * (1 - lips)
     return Masks(
         lips=lips,
         brows=right.brows(),
         nostrils=right.blob(_NOSTRILS[0], 2.2) + right.blob(_NOSTRILS[1], 2.2),
-        lashes=np.maximum(
-            right.lashes(anatomy.UPPER_LID, 0.75), 0.45 * right.lashes(anatomy.LOWER_LID, 0.55)
-        ),
-        lid_margins=_ramp(margins, 0.1, 0.6),
-        mouth=_ramp(mouth, 0.0, 0.6),
-        cheeks=right.both_blobs((anatomy.CHEEK_CENTRE,), 16),
+        lashes=np.maximum(right.lashes(RIGHT_UPPER_LID, 0.75), 0.45 * right.lashes(RIGHT_LOWER_LID, 0.55)),
+        lid_margins=smoothstep(margins, 0.1, 0.6),
+        mouth=smoothstep(mouth, 0.0, 0.6),
+        cheeks=right.both_blobs((RIGHT_CHEEK,), 16),
         nose=right.blob((1, 4), 9),
         under_eyes=right.both_blobs((118, 229, 230), 6),
         beard=beard,
         moustache=right.both_blobs((164, 167, 165, 92), 6) * (1 - lips),
     )
-
-
-def _ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 class _Side:
@@ -81,7 +84,7 @@ class _Side:
     def __init__(self, vertices: np.ndarray, weights: sp.csr_matrix, mirror: np.ndarray) -> None:
         self.vertices, self.weights, self.mirror = vertices, weights, mirror
 
-    def smooth_indicator(self, landmarks: tuple[int, ...], extra: np.ndarray) -> np.ndarray:
+    def smooth_indicator(self, landmarks: Sequence[int] | np.ndarray, extra: np.ndarray) -> np.ndarray:
         chosen = np.zeros(len(self.mirror))
         chosen[list(landmarks)] = 1
         chosen[self.mirror[list(landmarks)]] = 1
@@ -97,10 +100,10 @@ class _Side:
         both = [self.blob((v,), radius) for v in landmarks + partners]
         return np.max(both, axis=0)
 
-    def lashes(self, lid: tuple[int, ...], width: float) -> np.ndarray:
+    def lashes(self, lid: np.ndarray, width: float) -> np.ndarray:
         """Soft line of `width` mm along a lid's margin, fading towards the corners."""
-        ends = anatomy.EYE_CORNERS
-        right = np.array([ends[0], *lid, ends[1]])
+        outer, inner = RIGHT_EYE_CORNERS
+        right = np.array([outer, *lid, inner])
         return np.maximum(self._line(right, width), self._line(self.mirror[right], width))
 
     def _line(self, landmarks: np.ndarray, width: float) -> np.ndarray:
@@ -111,7 +114,7 @@ class _Side:
         return fade * np.exp(-(distance**2) / (2 * width**2))
 
     def brows(self) -> np.ndarray:
-        lower, upper = np.array(anatomy.BROW_LOWER), np.array(anatomy.BROW_UPPER)
+        lower, upper = RIGHT_BROW_LOWER, RIGHT_BROW_UPPER
         one = self._brow(lower, upper)
         return np.maximum(one, self._brow(self.mirror[lower], self.mirror[upper]))
 
@@ -127,7 +130,7 @@ class _Side:
             * np.clip(0.75 + (4 - at) / 2, 0, 1)
         )
         distance, nearest = cKDTree(curve).query(self.vertices)
-        return _ramp(1.35 - distance / width[nearest], 0, 0.9)
+        return smoothstep(1.35 - distance / width[nearest], 0, 0.9)
 
     def beard(self) -> np.ndarray:
         """Chin, jaw and lower cheeks."""
@@ -153,4 +156,4 @@ class _Side:
             202,
             204,
         )
-        return _ramp(self.both_blobs(around, 13), 0.15, 1.0)
+        return smoothstep(self.both_blobs(around, 13), 0.15, 1.0)

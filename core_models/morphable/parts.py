@@ -6,9 +6,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from . import anatomy
-from .subdivision import Subdivision
-from .topology import INNER_LIPS, RIGHT_EYE
+from ..geometry.subdivision import Subdivision
+from ..landmarks import (
+    INNER_LIPS,
+    LOWER_LIP_RED,
+    RIGHT_EYE,
+    RIGHT_LOWER_FOLD,
+    RIGHT_UPPER_FOLD,
+    UPPER_LIP_RED,
+)
 
 _LEAST_SHARE = 0.1
 _FOLLOWING_ROWS = 2
@@ -42,14 +48,12 @@ class Opening:
 
 def right_eye_opening(fine: Subdivision, faces: np.ndarray, rings: np.ndarray) -> Opening:
     """Of the subject's right eye; cage `faces` (F, 3), pocket `rings` (R, 16)."""
-    folds = [np.array(anatomy.UPPER_FOLD), np.array(anatomy.LOWER_FOLD)]
-    return _opening(fine, faces, np.array(RIGHT_EYE), rings, folds)
+    return _opening(fine, faces, RIGHT_EYE, rings, [RIGHT_UPPER_FOLD, RIGHT_LOWER_FOLD])
 
 
 def mouth_opening(fine: Subdivision, faces: np.ndarray, rings: np.ndarray) -> Opening:
     """Of the mouth; cage `faces` (F, 3), bag `rings` (R, 20)."""
-    red = [np.array(anatomy.UPPER_LIP_RED), np.array(anatomy.LOWER_LIP_RED)]
-    return _opening(fine, faces, np.array(INNER_LIPS), rings, red)
+    return _opening(fine, faces, INNER_LIPS, rings, [UPPER_LIP_RED, LOWER_LIP_RED])
 
 
 def _opening(

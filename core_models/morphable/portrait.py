@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,8 @@ import numpy as np
 import torch
 
 from ..geometry.camera import intrinsics, to_camera
-from ..render.lighting import sh_basis
+from ..render.lighting import COSINE_LOBE, sh_basis
 from ..render.shade import render_mesh
-
-# Lambert's cosine lobe per SH band, divided by π (Ramamoorthi & Hanrahan 2001).
-_LAMBERT = (np.pi, *[2 * np.pi / 3] * 3, *[np.pi / 4] * 5)
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,10 @@ class Studio:
         """SH coefficients (3, 9) of lamps and ambient."""
         sh = torch.zeros(9, dtype=torch.float64)
         sh[0] = self.ambient / 0.282095
+        lobe = torch.tensor(math.pi * COSINE_LOBE, dtype=torch.float32)
         for lamp in self.lamps:
             direction = torch.tensor(lamp.direction, dtype=torch.float64)
-            sh += lamp.strength * torch.tensor(_LAMBERT) * sh_basis(direction / direction.norm())
+            sh += lamp.strength * lobe * sh_basis(direction / direction.norm())
         return sh.expand(3, 9).float()
 
     def place(self, vertices: torch.Tensor, rotation: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import eyes
 from .expressions import GAZE_RADIANS
+from .eyeballs import RADIUS_MM, surface_radius
 from .parts import Opening
 
 _INSIDE_MM, _EDGE_MM, _SKIN_MM = 0.2, 0.45, 0.8
@@ -57,7 +57,7 @@ def settle_lids(points: np.ndarray, eye: Opening, centre: np.ndarray) -> np.ndar
     """`points` (N, 3) with the lids of `eye` outside its eyeball about `centre` (3,) and on their sides of the slit."""
     arm = points - centre
     height = np.arctan2(arm[:, 1], arm[:, 2])
-    level = _parted(arm[:, 0], height, eye, _SOFT_MM / eyes.RADIUS_MM)
+    level = _parted(arm[:, 0], height, eye, _SOFT_MM / RADIUS_MM)
     turn = np.where(arm[:, 2] > _FRONT_MM, level - height, 0.0)
     c, s = np.cos(turn), np.sin(turn)
     arm = np.stack([arm[:, 0], c * arm[:, 1] + s * arm[:, 2], c * arm[:, 2] - s * arm[:, 1]], axis=1)
@@ -95,7 +95,7 @@ def _outside_ball(arm: np.ndarray, eye: Opening) -> np.ndarray:
     about = np.unique(np.concatenate([eye.upper, eye.lower]))
     distance = np.linalg.norm(arm[about], axis=1)
     polar = np.arccos(np.clip(arm[about, 2] / distance, -1, 1))
-    least = eyes.surface_radius(np.maximum(polar - GAZE_RADIANS, 0)) + clearance[about]
+    least = surface_radius(np.maximum(polar - GAZE_RADIANS, 0)) + clearance[about]
     result = arm.copy()
     result[about] *= (_at_least(distance, least, _SOFT_MM) / distance)[:, None]
     return result

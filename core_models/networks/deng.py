@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..colour import srgb_to_linear
-from ..faces.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from ..geometry.camera import crop_intrinsics
 from ..geometry.mesh import vertex_normals
+from ..landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from ..render.lighting import sh_basis, shade
 
 CROP = 224

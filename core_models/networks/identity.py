@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, max_pool2d, pad, relu
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..faces.landmarks import LEFT_EYE, RIGHT_EYE
+from ..landmarks import LEFT_EYE, RIGHT_EYE
 from .face_chips import Template, cut_chips
 
 DLIB_WEIGHTS = Path(__file__).parent.parent / "weights" / "identity.safetensors"

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..faces.landmarks import LEFT_IRIS, LIPS, NOSE_TIP, RIGHT_IRIS
-from ..reconstruction import SemblanceError
+from ..errors import SemblanceError
+from ..landmarks import LEFT_IRIS, LIPS, NOSE_TIP, RIGHT_IRIS
 from .face_chips import Template
 from .identity import IdentityNetwork, load_dlib_identity
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..reconstruction import SemblanceError
+from ..errors import SemblanceError
 from .deng import Camera, Crop, camera, encoded_light
 from .resnet import FEATURES, ResNet50, fold_batch_norm
 

@@ -16,7 +16,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
-from ..reconstruction import SemblanceError
+from ..errors import SemblanceError
 from . import decode, exif
 
 if TYPE_CHECKING:

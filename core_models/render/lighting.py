@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
-_BANDS = (0, 1, 1, 1, 2, 2, 2, 2, 2)
-# Diffuse reflection multiplies band l of the radiance by A_l/π = 1, 2/3, 1/4 (Ramamoorthi and Hanrahan 2001,
-# eq. 8).
-_RADIANCE_PER_IRRADIANCE = (1.0, 1.5, 4.0)
+COSINE_LOBE = np.array([1.0, *[2 / 3] * 3, *[1 / 4] * 5])
+"""(9,) diffuse reflection multiplies a radiance's coefficients by it: A_l/π of band l (Ramamoorthi and Hanrahan 2001,
+eq. 8)."""
 
 
 def sh_basis(normals: Tensor) -> Tensor:
@@ -88,21 +88,24 @@ def sh_to_radiance(sh: Tensor) -> Tensor:
 
     The radiance of an order-2 fit can be negative in places, where a renderer must clamp it.
     """
-    return sh * sh.new_tensor([_RADIANCE_PER_IRRADIANCE[band] for band in _BANDS])
+    return sh * sh.new_tensor(1 / COSINE_LOBE)
 
 
 def equirectangular(radiance_sh: Tensor, height: int) -> Tensor:
-    """Panorama (height, 2·height, 3) of a radiance (3, 9) in a z-up frame, linear RGB, not clamped.
+    """Panorama (height, 2·height, 3) of a radiance (3, 9) in a z-up frame, linear RGB, not clamped."""
+    directions = panorama_directions(height, radiance_sh.dtype, radiance_sh.device)
+    return sh_basis(directions) @ radiance_sh.mT
+
+
+def panorama_directions(
+    height: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Unit vectors (height, 2·height, 3) that a panorama's pixels look along.
 
     Blender's layout: the top row looks to +z, the middle column to +x, and columns run clockwise seen from
     above (−y is three quarters to the right).
     """
-    row = (torch.arange(height, dtype=radiance_sh.dtype, device=radiance_sh.device) + 0.5) * (
-        math.pi / height
-    )
-    column = (torch.arange(2 * height, dtype=radiance_sh.dtype, device=radiance_sh.device) + 0.5) * (
-        math.pi / height
-    )
+    step = math.pi / height
+    row, column = ((torch.arange(n, dtype=dtype, device=device) + 0.5) * step for n in (height, 2 * height))
     polar, azimuth = torch.meshgrid(row, math.pi - column, indexing="ij")
-    directions = torch.stack([polar.sin() * azimuth.cos(), polar.sin() * azimuth.sin(), polar.cos()], dim=-1)
-    return sh_basis(directions) @ radiance_sh.mT
+    return torch.stack([polar.sin() * azimuth.cos(), polar.sin() * azimuth.sin(), polar.cos()], dim=-1)

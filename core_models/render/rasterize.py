@@ -51,7 +51,7 @@ def rasterize(
         # One image after the other is kinder to a CPU's cache, one flat batch to a GPU. Same ids.
         step = 1 if vertices_camera.device.type == "cpu" else len(vertices_camera)
         ids = [
-            _rasterize_flat(vertices_camera[i : i + step], faces, K[i : i + step], height, width, cull, near)
+            rasterize_flat(vertices_camera[i : i + step], faces, K[i : i + step], height, width, cull, near)
             for i in range(0, len(vertices_camera), step)
         ]
     return torch.cat(ids)  # outside: a tensor that autograd may save
@@ -80,9 +80,10 @@ def _check_size(height: int, width: int) -> None:
         raise ValueError(f"picture sizes must be between 1 and {LIMIT - 1}, got {height} × {width}")
 
 
-def _rasterize_flat(
+def rasterize_flat(
     vertices: Tensor, faces: Tensor, K: Tensor, height: int, width: int, cull: bool, near: float
 ) -> Tensor:
+    """`rasterize`, all pictures of the batch at once."""
     points = homogeneous_pixels(vertices, K)
     corners = _corner_rows(faces)
     batch, n_vertices = vertices.shape[:2]
@@ -115,10 +116,10 @@ def _draw(
     position = (points[:2] / points[2]).mul_(SUBPIXELS).round_().sub_(SUBPIXELS // 2).int()
     canvas = Canvas(batch, n_triangles // batch, height, width, points.device)
     soup = Soup(position, points[2].float().reciprocal(), corners, source, canvas, cull)
-    return _resolve_two_pass(soup) if points.device.type == "mps" else _resolve_packed(soup)
+    return resolve_two_pass(soup) if points.device.type == "mps" else resolve_packed(soup)
 
 
-def _resolve_packed(soup: Soup) -> Tensor:
+def resolve_packed(soup: Soup) -> Tensor:
     """Ids by one scatter-max of 64-bit keys: nearness above, rank below."""
     best = soup.canvas.blank(torch.int64)
     for pixel, bits, rank in fragments(soup):
@@ -128,7 +129,7 @@ def _resolve_packed(soup: Soup) -> Tensor:
     return torch.where(bits > 0, LAST - rank, -1)
 
 
-def _resolve_two_pass(soup: Soup) -> Tensor:
+def resolve_two_pass(soup: Soup) -> Tensor:
     """The same ids by two 32-bit scatter-max passes: MPS scatters no 64-bit maximum."""
     nearest, best = soup.canvas.blank(torch.int32), soup.canvas.blank(torch.int32)
     for pixel, bits, _ in fragments(soup):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..images import sample_bilinear, smoothstep
+from ..render.visibility import DepthView, outline_weight, project_points, unoccluded
 from .atlas import Atlas
-from .images import sample_bilinear, smoothstep
-from .visibility import DepthView, outline_weight, project_points, unoccluded
 
 GRAZING_COSINES = (0.08, 0.30)
 """Between these cosines to the line of sight confidence rises from 0 to 1: beyond 72° a pixel covers 3 texels or
@@ -21,7 +21,7 @@ _PHOTO_BORDER = 2.0
 
 
 @dataclass(frozen=True)
-class Surface:
+class SurfacePoints:
     """Geometry of M surface points (an atlas's texels), camera frame."""
 
     positions: np.ndarray
@@ -46,7 +46,7 @@ def place_texels(
     uv: np.ndarray,
     face_region: np.ndarray,
     K: np.ndarray,
-) -> Surface:
+) -> SurfacePoints:
     """Interpolate the mesh at the texels and project it.
 
     vertices (N, 3) in decimetres and unit normals (N, 3) in the camera frame, faces (F, 3), uv (N, 2), face_region
@@ -56,7 +56,7 @@ def place_texels(
     smooth = atlas.weights @ normals.astype(np.float32)
     smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-9)
     to_camera = -positions / np.maximum(np.linalg.norm(positions, axis=1, keepdims=True), 1e-9)
-    return Surface(
+    return SurfacePoints(
         positions=positions,
         normals=smooth,
         pixels=project_points(positions, K),
@@ -79,7 +79,7 @@ def texel_footprint(atlas: Atlas, vertex_pixels: np.ndarray, faces: np.ndarray, 
 
 
 def see_texels(
-    surface: Surface, view: DepthView, face_mask: np.ndarray, eye_regions: tuple[int, ...]
+    surface: SurfacePoints, view: DepthView, face_mask: np.ndarray, eye_regions: tuple[int, ...]
 ) -> np.ndarray:
     """Confidence (M,) 0…1 that the photo shows each texel: unoccluded, facing the camera, inside the face mask (H,
     W), and away from outlines, where a small misfit would paint what lies behind.

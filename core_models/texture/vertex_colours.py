@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .albedo import ALBEDO_RANGE
+from ..images import sample_bilinear
+from ..skin_colour import ALBEDO_RANGE
 from .atlas import Atlas
-from .images import sample_bilinear
 
 _SHARPENING_STEPS = 4
 """Landweber steps after the first average: each halves the blur of averaging and interpolating; more would ring."""

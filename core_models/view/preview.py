@@ -9,9 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..colour import linear_to_srgb_uint8, srgb_to_linear
 from ..reconstruction import Reconstruction
+from ..render.lamps import Rig
 from .framing import Frame, face_frame, frame_photo, frame_view, portrait_view
-from .rigs import NEUTRAL, RELIGHTS, RIM, SIDE, Rig
-from .surface import Picture, Surface, Texture
+from .rigs import NEUTRAL, RELIGHTS, RIM, SIDE
+from .traced_head import Picture, Texture, TracedHead
 
 TILE = 512
 """Side of every picture on the sheet, pixels."""
@@ -46,8 +47,8 @@ def preview_sheet(reconstruction: Reconstruction) -> np.ndarray:
     return _laid_out(tiles + views)
 
 
-def _portrait(reconstruction: Reconstruction, yaw_degrees: float) -> Surface:
-    return Surface.trace(reconstruction, portrait_view(reconstruction, yaw_degrees, TILE, TILE))
+def _portrait(reconstruction: Reconstruction, yaw_degrees: float) -> TracedHead:
+    return TracedHead.of(reconstruction, portrait_view(reconstruction, yaw_degrees, TILE, TILE))
 
 
 def _laid_out(tiles: list[Tile]) -> np.ndarray:
@@ -64,14 +65,14 @@ def _laid_out(tiles: list[Tile]) -> np.ndarray:
 
 def _photo_row(reconstruction: Reconstruction) -> list[Tile]:
     frame = face_frame(reconstruction, _PHOTO_MARGIN)
-    surface = Surface.trace(reconstruction, frame_view(reconstruction, frame, TILE))
+    head = TracedHead.of(reconstruction, frame_view(reconstruction, frame, TILE))
     photo_linear = frame_photo(reconstruction, frame, TILE)
-    render = surface.picture("uv", "image", without=("rim", "cranium", "ears"))
+    render = head.picture("uv", "image", without=("rim", "cranium", "ears"))
     return [
         ("photo", linear_to_srgb_uint8(photo_linear)),
         ("what is believed to be this face", linear_to_srgb_uint8(_frame_mask(reconstruction, frame))),
         ("render over photo", linear_to_srgb_uint8(render.over(photo_linear))),
-        ("geometry", _lit(surface, SIDE, "clay")),
+        ("geometry", _lit(head, SIDE, "clay")),
     ]
 
 
@@ -93,8 +94,8 @@ def _map_row(reconstruction: Reconstruction) -> list[Tile]:
     ]
 
 
-def _lit(surface: Surface, rig: Rig, texture: Texture = "uv") -> np.ndarray:
-    return _on_paper(surface.picture(texture, rig.light()))
+def _lit(head: TracedHead, rig: Rig, texture: Texture = "uv") -> np.ndarray:
+    return _on_paper(head.picture(texture, rig.light))
 
 
 def _on_paper(picture: Picture) -> np.ndarray:

@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from .lamps import Lamp, lamp_light
-from .surface import LightFunction
-
-
-@dataclass(frozen=True)
-class Rig:
-    """Lamps (camera frame) and an even light, under a name."""
-
-    name: str
-    lamps: tuple[Lamp, ...]
-    ambient: float
-
-    def light(self) -> LightFunction:
-        """As `Surface.picture` takes it."""
-        return lamp_light(self.lamps, self.ambient)
-
+from ..render.lamps import Lamp, Rig
 
 NEUTRAL = Rig("neutral", (Lamp((0.25, 0.45, 0.85), (0.9, 0.9, 0.9)),), 0.6)
 SIDE = Rig("side", (Lamp((-0.7, 0.6, 0.5), (1.5, 1.5, 1.5)),), 0.25)

@@ -21,7 +21,7 @@ from semblance.tests.jobs import until
 
 pytestmark = pytest.mark.slow
 ADDON = "bl_ext.user_default.semblance"
-SESSION = f"__import__('sys').modules['{ADDON}.addon.session'].session()"
+SESSION = f"__import__('sys').modules['{ADDON}.addon.queue.timer'].session()"
 FACES = "[o.name for o in bpy.data.objects if 'semblance_model' in o]"
 PREFERENCES = f"bpy.context.preferences.addons['{ADDON}'].preferences"
 EEVEE_SECONDS = 300.0

@@ -22,7 +22,7 @@ def main():
     addon_utils.enable("bl_pkg")
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     backend = sys.modules[f"{MODULE}.addon.operators.backend"]
-    state = sys.modules[f"{MODULE}.addon.installation"].installation()
+    state = sys.modules[f"{MODULE}.addon.backend.installation"].installation()
     preferences = bpy.context.preferences.addons[MODULE].preferences
     backend.base_python = lambda: fake
     made = Path(bpy.utils.extension_path_user(MODULE, path="backend"))
@@ -54,15 +54,19 @@ def main():
 def disabled_while_setting_up(backend, state, made):
     """As with a window: the operator returns at once and a timer goes on."""
     order(made, "ok slow")
-    state.set_up(backend.EnvironmentPlan(made, fake, backend._builds()[0], backend.REQUIREMENTS))
-    bpy.app.timers.register(backend._tick, persistent=True)
+    state.set_up(
+        backend.EnvironmentPlan(
+            made, fake, backend.torch_builds(backend.this_machine())[0], backend.REQUIREMENTS
+        )
+    )
+    bpy.app.timers.register(backend.tick, persistent=True)
     while "50 of 100 MB" not in state.setup.label or state.setup.fraction < 0.05:
-        facts["goes on"] = backend._tick() is not None
+        facts["goes on"] = backend.tick() is not None
         time.sleep(0.02)
     process = state.setup._process
     addon_utils.disable(MODULE, default_set=True)
     facts["ended"] = process.poll() is not None
-    facts["timer left"] = bpy.app.timers.is_registered(backend._tick)
+    facts["timer left"] = bpy.app.timers.is_registered(backend.tick)
     addon_utils.enable(MODULE, default_set=True)
     addon_utils.disable(MODULE, default_set=True)
 

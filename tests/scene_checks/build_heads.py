@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from semblance.addon.scene.blend_file import write_document
 from semblance.addon.scene.build import SceneOptions
-from semblance.addon.scene.document import write_document
 from semblance.core_models.reconstruction import Reconstruction
 from semblance.tests.synthetic import synthetic_reconstruction
 

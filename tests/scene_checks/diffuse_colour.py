@@ -11,7 +11,7 @@ import bpy
 import checkout  # noqa: F401
 import numpy as np
 
-from semblance.addon.scene import view
+from semblance.addon.scene import scene_settings
 from semblance.addon.scene.build import SceneOptions, build_face
 from semblance.addon.scene.material import ALBEDO, face_shader
 from semblance.addon.scene.mesh import SPECULAR
@@ -24,8 +24,8 @@ def main():
     options = SceneOptions(photo_light=False)
     face = build_face(Reconstruction.load(sys.argv[1]), "face", scene.collection, options).face
     bpy.context.view_layer.update()
-    view.look_through(face, scene)
-    view.use_world(face, scene)
+    scene_settings.look_through(face, scene)
+    scene_settings.use_world(face, scene)
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 16, False
     scene.render.threads_mode, scene.render.threads = "FIXED", 2

@@ -23,11 +23,11 @@ def main():
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     facts = {"enabled": is_enabled(), "settings": hasattr(bpy.types.Scene, "semblance")}
     facts["heavy"] = [name for name in ("torch", "cv2", "mediapipe", "PIL") if name in sys.modules]
-    facts["help"] = addon()._run_command(["face", "--help"])
-    facts["refused"] = addon()._run_command(["evaluate", "--nonsense"])
+    facts["help"] = command(["face", "--help"])
+    facts["refused"] = command(["evaluate", "--nonsense"])
     bpy.context.preferences.addons[MODULE].preferences.interpreter = python
-    command = ["evaluate", "--photos", "a folder", "--out", "b"]
-    facts["handed on"] = [addon()._run_command(command), command]
+    arguments = ["evaluate", "--photos", "a folder", "--out", "b"]
+    facts["handed on"] = [command(arguments), arguments]
     facts["blend"] = write_blend()
     facts["enabled_after_writing"] = is_enabled()
     addon_utils.disable(MODULE, default_set=True)
@@ -35,8 +35,9 @@ def main():
     print(json.dumps(facts))
 
 
-def addon():
-    return sys.modules[f"{MODULE}.addon"]
+def command(arguments):
+    run = sys.modules[f"{MODULE}.addon"].blender_command(sys.modules[f"{MODULE}.cli"].main)
+    return run(arguments)
 
 
 def is_enabled():
@@ -44,8 +45,8 @@ def is_enabled():
 
 
 def write_blend():
+    from bl_ext.user_default.semblance.addon.scene.blend_file import write_document
     from bl_ext.user_default.semblance.addon.scene.build import SceneOptions
-    from bl_ext.user_default.semblance.addon.scene.document import write_document
     from bl_ext.user_default.semblance.core_models.reconstruction import Reconstruction
 
     path = Path(folder) / "face.blend"

@@ -135,7 +135,7 @@ def survives_save_and_load():
 
 def disabled_twice():
     """Nothing of ours is left: classes, settings, timers, handlers, commands."""
-    timer = part("addon.runner")._tick
+    timer = part("addon.queue.timer").tick
     for _ in range(2):
         addon_utils.disable(MODULE, default_set=True)
         check(not [name for name in dir(bpy.types) if "SEMBLANCE" in name], "a class is left")

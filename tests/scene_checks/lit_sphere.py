@@ -11,7 +11,7 @@ import bpy
 import checkout  # noqa: F401
 import numpy as np
 
-from semblance.addon.scene import lamps, result, view
+from semblance.addon.scene import face_links, lamps, scene_settings
 from semblance.addon.scene.build import SceneOptions, build_face
 from semblance.addon.scene.light import TURN
 from semblance.core_models.reconstruction import Reconstruction
@@ -29,13 +29,13 @@ def main():
     bpy.context.view_layer.update()
     normals, inside = add_sphere_and_camera(scene)
     arrays = {"normals": normals[inside]}
-    world = result.world_of(built.face)
-    view.use_world(built.face, scene)
+    world = face_links.world_of(built.face)
+    scene_settings.use_world(built.face, scene)
     for name, angle in (("turned", np.pi / 2), ("world", 0.0)):
         world[TURN] = angle
         world.update_tag()
         arrays[name] = render(scene)[inside]
-    view.restore_world(scene)
+    scene_settings.restore_world(scene)
     lamps.place_estimated(built.face, scene)
     arrays["lamps"] = render(scene)[inside]
     np.savez(sys.argv[2] + ".npz", **arrays)

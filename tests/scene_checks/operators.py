@@ -40,7 +40,8 @@ def addon(name):
 
 
 def use_fake_worker():
-    addon("session")._worker_command = lambda: json.loads(worker)
+    addon("queue.timer").chosen_backend = lambda: ("python", "auto")
+    addon("queue.timer").worker_command = lambda python, device: json.loads(worker)
 
 
 def semblance():
@@ -162,14 +163,14 @@ def failures_leave_the_scene_alone():
 
 
 def without_a_backend():
-    process = addon("process")
+    process = addon("backend.process")
 
     def missing():
         raise process.BackendMissingError("No Python.", "Make one.")
 
-    addon("session").session().command = missing
+    addon("queue.timer").session().command = missing
     message = said(semblance().reconstruct, filepath=str(PHOTOS / "ok.jpg"))
-    addon("runner")._stop()
+    addon("queue.timer").stop()
     return message
 
 
@@ -180,11 +181,11 @@ def the_list_is_worked_off():
     names = [Path(photo.filepath).name for photo in settings.photos]
     settings.active_photo = 1
     semblance().find_faces()
-    found = addon("session").session().found[str(PHOTOS / "two.jpg")]
+    found = addon("queue.timer").session().found[str(PHOTOS / "two.jpg")]
     settings.photos[1].chosen[0] = settings.photos[1].chosen[1] = True
     semblance().reconstruct()
     made = [o.name for o in bpy.data.objects if "semblance_model" in o]
-    states = [str(addon("session").session().state_of(photo.filepath)) for photo in settings.photos]
+    states = [str(addon("queue.timer").session().state_of(photo.filepath)) for photo in settings.photos]
     semblance().add_photos(filepath=str(PHOTOS / "ok 2.jpg"))
     semblance().reconstruct()
     again = [o.name for o in bpy.data.objects if "semblance_model" in o]
@@ -206,8 +207,8 @@ def photos_of_one_person_make_one_face():
     settings = bpy.context.scene.semblance
     settings.same_person, settings.size, settings.quality = True, "512", "DRAFT"
     semblance().add_photos(directory=str(PHOTOS), files=[{"name": "ok.jpg"}, {"name": "ok 2.jpg"}])
-    tasks = addon("tasks")
-    wishes = tasks.Wishes("UV", settings.size, settings.quality, settings.same_person)
+    tasks = addon("queue.face_tasks")
+    wishes = tasks.Wishes("UV", tasks.chosen_options(settings.size, settings.quality), settings.same_person)
     (task,) = tasks.face_tasks(list(settings.photos), wishes)
     options = task.request.options
     semblance().reconstruct()
@@ -220,7 +221,7 @@ def photos_of_one_person_make_one_face():
 
 
 def images_of_the_file_are_photos():
-    settings, photos = bpy.context.scene.semblance, addon("photos")
+    settings, photos = bpy.context.scene.semblance, addon("queue.photo_files")
     painted = bpy.data.images.new("ok painted", 8, 8)
     painted.pixels = [0.5] * 256
     packed = bpy.data.images.load(str(picture("ok packed.png")))
@@ -279,10 +280,10 @@ def several_results_are_one_import():
 
 def only_in_object_mode():
     bpy.ops.object.mode_set(mode="EDIT")
-    free = addon("runner").scene_is_free()
+    free = addon("queue.timer").scene_is_free()
     polls = [semblance().reconstruct.poll(), semblance().import_result.poll()]
     bpy.ops.object.mode_set(mode="OBJECT")
-    return [free, polls, addon("runner").scene_is_free(), semblance().reconstruct.poll()]
+    return [free, polls, addon("queue.timer").scene_is_free(), semblance().reconstruct.poll()]
 
 
 def settings_and_faces_survive_saving():
@@ -308,7 +309,7 @@ def settings_and_faces_survive_saving():
 
 def another_file_ends_the_work():
     begin()
-    pid = worker_process().pid
+    pid = worker_pid()
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     return [*leftovers(), is_running(pid)]
 
@@ -317,7 +318,7 @@ def disabling_ends_the_work():
     left = []
     for _ in range(2):
         begin()
-        pid, tick = worker_process().pid, addon("runner")._tick
+        pid, tick = worker_pid(), addon("queue.timer").tick
         addon_utils.disable(MODULE, default_set=True)
         left += [
             bpy.app.timers.is_registered(tick),
@@ -338,27 +339,27 @@ def undo_during_the_work_harms_nothing():
     bpy.ops.ed.undo_push(message="something")
     bpy.ops.ed.undo()
     bpy.ops.ed.redo()
-    addon("runner")._tick()
-    busy = addon("session").session().busy
+    addon("queue.timer").tick()
+    busy = addon("queue.timer").session().busy
     semblance().cancel()
-    until(lambda: addon("runner")._tick() is None)
-    failure = addon("session").session().failure
-    addon("session").session().close()
+    until(lambda: addon("queue.timer").tick() is None)
+    failure = addon("queue.timer").session().failure
+    addon("queue.timer").session().close()
     return [busy, failure is None, semblance().cancel.poll()]
 
 
 def a_face_arrives_by_the_timer():
-    addon("session").session()
-    runner, tasks = addon("runner"), addon("tasks")
-    wishes = tasks.Wishes("UV", "512", "DRAFT")
-    runner.start([tasks.file_task(PHOTOS / "ok.jpg", wishes, None)])
+    addon("queue.timer").session()
+    timer, tasks = addon("queue.timer"), addon("queue.face_tasks")
+    wishes = tasks.Wishes("UV", tasks.chosen_options("512", "DRAFT"))
+    timer.start([tasks.file_task(PHOTOS / "ok.jpg", wishes, None)])
     bpy.ops.object.mode_set(mode="EDIT")
-    until(lambda: runner._tick() and addon("session").session().ended)
-    runner._tick()
+    until(lambda: timer.tick() and addon("queue.timer").session().ended)
+    timer.tick()
     waits = "ok" not in bpy.data.objects
     bpy.ops.object.mode_set(mode="OBJECT")
-    runner._tick()
-    return [waits, bpy.context.active_object.name, runner._tick() is None]
+    timer.tick()
+    return [waits, bpy.context.active_object.name, timer.tick() is None]
 
 
 def the_report_tells_the_failure():
@@ -372,19 +373,24 @@ def the_report_tells_the_failure():
 
 
 def begin():
-    runner, tasks = addon("runner"), addon("tasks")
-    runner.start([tasks.file_task(PHOTOS / "slow.jpg", tasks.Wishes("UV", "512", "DRAFT"), None)])
-    session = addon("session").session()
+    timer, tasks = addon("queue.timer"), addon("queue.face_tasks")
+    timer.start(
+        [tasks.file_task(PHOTOS / "slow.jpg", tasks.Wishes("UV", tasks.chosen_options("512", "DRAFT")), None)]
+    )
+    session = addon("queue.timer").session()
     until(lambda: session.poll() or session.stage == "Making the textures")
 
 
-def worker_process():
-    return addon("session").session()._job._worker._process
+def worker_pid():
+    """Of the process whose command line names the folder of the session's log; Linux only."""
+    told = os.fsencode(addon("queue.timer").session().log.parent)
+    lines = {path.parent.name: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    return next(int(pid) for pid, line in lines.items() if told in line.split(b"\0"))
 
 
 def leftovers():
-    runner = addon("runner")
-    return [bpy.app.timers.is_registered(runner._tick), addon("session").session().busy]
+    timer = addon("queue.timer")
+    return [bpy.app.timers.is_registered(timer.tick), addon("queue.timer").session().busy]
 
 
 def is_running(pid):

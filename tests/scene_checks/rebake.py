@@ -9,14 +9,14 @@ import sys
 import bpy
 import checkout  # noqa: F401
 
-import semblance.addon
-from semblance.addon.scene import rebake, result
-from semblance.addon.session import session
+import semblance
+from semblance.addon.queue.timer import session
+from semblance.addon.scene import face_links, rebake
 
 
 def main():
     bpy.ops.wm.read_homefile(use_factory_startup=True)
-    semblance.addon.register()
+    semblance.register()
     session().command = lambda: sys.argv[2:]
     bpy.ops.ed.undo_push(message="start")
     bpy.ops.semblance.import_result("EXEC_DEFAULT", True, filepath=sys.argv[1], name="one / 顔")
@@ -34,12 +34,12 @@ def main():
     facts["undone twice"] = sizes()
     facts["errors"] = [failure_with(several_photos), failure_with(no_photo), failure_with(no_textures)]
     session().close()
-    semblance.addon.unregister()
+    semblance.unregister()
     print(json.dumps(facts))
 
 
 def faces():
-    return [o for o in bpy.data.objects if result.MODEL in o]
+    return [o for o in bpy.data.objects if face_links.MODEL in o]
 
 
 def sizes():
@@ -65,9 +65,9 @@ def several_photos(face):
 
 
 def no_photo(face):
-    before = face[result.PHOTO]
-    del face[result.PHOTO]
-    return lambda: face.__setitem__(result.PHOTO, before)
+    before = face[face_links.PHOTO]
+    del face[face_links.PHOTO]
+    return lambda: face.__setitem__(face_links.PHOTO, before)
 
 
 def no_textures(face):

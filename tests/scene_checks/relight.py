@@ -13,7 +13,7 @@ import bpy
 import checkout  # noqa: F401
 import numpy as np
 
-from semblance.addon.scene import expressions, lamps, rebake, result, view
+from semblance.addon.scene import expressions, face_links, lamps, rebake, scene_settings
 from semblance.addon.scene.build import SceneOptions, build_face
 from semblance.addon.scene.light import TURN
 from semblance.addon.scene.material import ALBEDO, face_shader, texture_node
@@ -37,33 +37,33 @@ def main():
 def reload():
     bpy.ops.wm.save_as_mainfile(filepath=BLEND)
     bpy.ops.wm.open_mainfile(filepath=BLEND)
-    return bpy.context.scene, next(o for o in bpy.data.objects if result.MODEL in o)
+    return bpy.context.scene, next(o for o in bpy.data.objects if face_links.MODEL in o)
 
 
 def worlds(scene, face):
     scene.world = bpy.data.worlds.new("mine")
-    view.use_world(face, scene)
-    view.use_world(face, scene)
+    scene_settings.use_world(face, scene)
+    scene_settings.use_world(face, scene)
     scene, face = reload()
-    facts = {"shown": view.shows_world(scene), "before": view.world_before(scene).name}
-    view.restore_world(scene)
+    facts = {"shown": scene_settings.shows_world(scene), "before": scene_settings.world_before(scene).name}
+    scene_settings.restore_world(scene)
     facts["restored"] = scene.world.name
-    facts["forgotten"] = view.world_before(scene) is None and not view.shows_world(scene)
-    view.use_world(face, scene)
+    facts["forgotten"] = scene_settings.world_before(scene) is None and not scene_settings.shows_world(scene)
+    scene_settings.use_world(face, scene)
     scene.world = bpy.data.worlds.new("another")
-    facts["not ours"] = view.shows_world(scene)
-    view.use_world(face, scene)
-    view.restore_world(scene)
+    facts["not ours"] = scene_settings.shows_world(scene)
+    scene_settings.use_world(face, scene)
+    scene_settings.restore_world(scene)
     facts["restored another"] = scene.world.name
     scene.world = None
-    view.use_world(face, scene)
-    view.restore_world(scene)
+    scene_settings.use_world(face, scene)
+    scene_settings.restore_world(scene)
     facts["restored none"] = scene.world is None
-    view.use_world(face, scene)
-    bpy.data.worlds.remove(result.world_of(face))
+    scene_settings.use_world(face, scene)
+    bpy.data.worlds.remove(face_links.world_of(face))
     try:
-        view.use_world(face, scene)
-    except result.PartMissingError as error:
+        scene_settings.use_world(face, scene)
+    except face_links.PartMissingError as error:
         facts["deleted"] = error.code
     return facts
 
@@ -74,14 +74,14 @@ def colours(scene, face):
     settings.view_transform, settings.exposure, settings.gamma = "Filmic", 0.7, 1.3
     settings.look, settings.use_curve_mapping = "High Contrast", True
     before = [getattr(settings, name) for name in names]
-    view.match_colours(scene)
-    view.match_colours(scene)
+    scene_settings.match_colours(scene)
+    scene_settings.match_colours(scene)
     scene, _ = reload()
     settings = scene.view_settings
     matched = [getattr(settings, name) for name in names]
-    view.restore_colours(scene)
+    scene_settings.restore_colours(scene)
     after = [getattr(settings, name) for name in names]
-    return {"matched": matched, "restored": after == before, "matches": view.matches_colours(scene)}
+    return {"matched": matched, "restored": after == before, "matches": scene_settings.matches_colours(scene)}
 
 
 def cameras(scene, face):
@@ -90,16 +90,16 @@ def cameras(scene, face):
     scene.camera = mine
     render.resolution_x, render.resolution_percentage, render.pixel_aspect_y = 777, 50, 1.25
     before = [getattr(render, name) for name in names]
-    view.look_through(face, scene)
+    scene_settings.look_through(face, scene)
     scene, face = reload()
     render = scene.render
-    framed = [scene.camera == result.camera_of(face), *(getattr(render, name) for name in names)]
-    bpy.data.objects.remove(result.camera_of(face))
-    view.restore_view(scene)
+    framed = [scene.camera == face_links.camera_of(face), *(getattr(render, name) for name in names)]
+    bpy.data.objects.remove(face_links.camera_of(face))
+    scene_settings.restore_view(scene)
     return {
         "framed": framed,
         "restored": scene.camera.name == "mine" and before == [getattr(render, name) for name in names],
-        "left": view.looks_through(scene),
+        "left": scene_settings.looks_through(scene),
     }
 
 
@@ -108,10 +108,10 @@ def rigs(scene, face):
     for kind in (*lamps.RIGS, "REMBRANDT"):
         lamps.place_rig(face, kind, scene)
     scene, face = reload()
-    own = result.lamps_of(face)
+    own = face_links.lamps_of(face)
     facts["kind"], facts["untouched"] = own[lamps.KIND], lamps.is_untouched(own)
     facts["lamps"] = [sum(o.type == "LIGHT" for o in bpy.data.objects), len(bpy.data.lights)]
-    facts["home"] = own.name in result.home_of(face, scene).children
+    facts["home"] = own.name in face_links.home_of(face, scene).children
     key = next(o for o in own.objects if "key" in o.name)
     facts["turned"] = turned(face, key)
     facts["removed"] = lamps.remove_lamps(face)
@@ -129,7 +129,7 @@ def rigs(scene, face):
 
 def turned(face, lamp):
     """The lamp's place before and after a quarter turn, and the World's mapping."""
-    world = result.world_of(face)
+    world = face_links.world_of(face)
     bpy.context.scene.world = world
     places = []
     for angle in (0.0, math.pi / 2):
@@ -146,13 +146,13 @@ def changed_rig(scene, face):
     own = lamps.place_rig(face, "RIM", scene)
     own.objects[1].data.energy = 77
     scene, face = reload()
-    own = result.lamps_of(face)
+    own = face_links.lamps_of(face)
     facts = {"untouched": lamps.is_untouched(own)}
     lamps.place_rig(face, "BUTTERFLY", scene)
     facts["kept"] = [own.hide_render, own.hide_viewport, own.objects[1].data.energy]
-    facts["new"] = result.lamps_of(face) != own and result.lamps_of(face)[lamps.KIND]
+    facts["new"] = face_links.lamps_of(face) != own and face_links.lamps_of(face)[lamps.KIND]
     friend = bpy.data.objects.new("the user's", None)
-    result.lamps_of(face).objects.link(friend)
+    face_links.lamps_of(face).objects.link(friend)
     facts["removed"] = lamps.remove_lamps(face)
     facts["friend"] = "the user's" in bpy.data.objects
     return facts
@@ -165,7 +165,7 @@ def estimated(scene, face):
 
 
 def keys(scene, face):
-    blocks = result.key_blocks(face)
+    blocks = face_links.key_blocks(face)
     blocks["jawOpen"].value, blocks["Photo expression"].value = 0.4, 0.2
     left = face.shape_key_add(name="mouthSmileLeft", from_mix=False)
     right = face.shape_key_add(name="mouthSmileRight", from_mix=False)
@@ -196,7 +196,7 @@ def rebaked(scene, face):
     facts["images"], facts["size"] = len(bpy.data.images), rebake.texture_size(face)
     facts["attributes"] = colour_names(face)
     facts["halved"] = bool(np.allclose(colour(face, "Albedo"), 0.5 * original(face), atol=1e-6))
-    eyes = result.eyes_of(face)
+    eyes = face_links.eyes_of(face)
     facts["eyes"] = colour_names(eyes)
     painted = texture_node(face_shader(face)[ALBEDO]).image
     painted.pixels[0] = 0.123

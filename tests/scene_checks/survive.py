@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import checkout  # noqa: F401
 
-from semblance.addon.scene import expressions, lamps, rebake, result, view
+from semblance.addon.scene import expressions, face_links, lamps, rebake, scene_settings
 from semblance.addon.scene.build import SceneOptions, build_face
 from semblance.addon.scene.material import ALBEDO, face_shader, texture_node
 from semblance.core_models.reconstruction import Reconstruction, fit_of
@@ -43,15 +43,15 @@ def main():
     bpy.ops.wm.open_mainfile(filepath=BLEND)
     face = bpy.data.objects["found again"]
     facts["reloaded"] = parts(face)
-    facts["lamps"] = [result.lamps_of(face) is not None, lamps.is_untouched(result.lamps_of(face))]
+    facts["lamps"] = [face_links.lamps_of(face) is not None, lamps.is_untouched(face_links.lamps_of(face))]
     for name, linked, also in (
         ("copied", False, []),
         ("linked", True, []),
-        ("copied whole", False, [result.eyes_of(face), result.camera_of(face)]),
+        ("copied whole", False, [face_links.eyes_of(face), face_links.camera_of(face)]),
     ):
         copy = duplicate(face, linked, also)
         facts[name] = parts(copy)
-        facts[f"{name} lamps"] = result.lamps_of(copy) is not None
+        facts[f"{name} lamps"] = face_links.lamps_of(copy) is not None
     facts["collection appended"] = parts(append("Collection", "renamed"))
     facts["collection's members"] = sorted(o.type for o in bpy.context.scene.objects)
     facts["object appended"] = parts(append("Object", "found again"))
@@ -76,7 +76,7 @@ def duplicate(face, linked, also):
 def append(kind, name):
     new_file()
     bpy.ops.wm.append(filepath=f"{BLEND}/{kind}/{name}", directory=f"{BLEND}/{kind}/", filename=name)
-    return next(o for o in bpy.data.objects if result.MODEL in o)
+    return next(o for o in bpy.data.objects if face_links.MODEL in o)
 
 
 def parts(face):
@@ -84,24 +84,28 @@ def parts(face):
     context = bpy.context
     context.view_layer.update()
     found = {}
-    for name, part in (("face", face), ("eyes", result.eyes_of(face)), ("camera", result.camera_of(face))):
+    for name, part in (
+        ("face", face),
+        ("eyes", face_links.eyes_of(face)),
+        ("camera", face_links.camera_of(face)),
+    ):
         if part is not None and part.name in context.view_layer.objects:
             context.view_layer.objects.active = part
-            found[name] = result.face_of(context) == face
-    world = result.world_of(face)
-    view.use_world(face, context.scene)
-    view.look_through(face, context.scene)
+            found[name] = face_links.face_of(context) == face
+    world = face_links.world_of(face)
+    scene_settings.use_world(face, context.scene)
+    scene_settings.look_through(face, context.scene)
     size = [context.scene.render.resolution_x, context.scene.render.resolution_y]
-    shown = [context.scene.world == world, context.scene.camera == result.camera_of(face)]
-    view.restore_world(context.scene)
-    view.restore_view(context.scene)
+    shown = [context.scene.world == world, context.scene.camera == face_links.camera_of(face)]
+    scene_settings.restore_world(context.scene)
+    scene_settings.restore_view(context.scene)
     return {
         "found from": found,
         "shader": face_shader(face) is not None,
         "albedo": texture_node(face_shader(face)[ALBEDO]).image.size[0] == rebake.texture_size(face),
         "shown": shown,
         "size": size,
-        "fit": result.fit_of(face) == fit_of(reconstruction),
+        "fit": face_links.fit_of(face) == fit_of(reconstruction),
         "sliders": {region: len(keys) for region, keys in expressions.sliders_by_region(face).items()},
         "photo expression": expressions.photo_expression(face).value,
         "eyes follow": eyes_follow(face),
@@ -109,10 +113,10 @@ def parts(face):
 
 
 def eyes_follow(face):
-    result.key_blocks(face)["eyeLookOutLeft"].value = 0.3
+    face_links.key_blocks(face)["eyeLookOutLeft"].value = 0.3
     bpy.context.view_layer.update()
-    eyes = result.eyes_of(face)
-    followed = round(result.key_blocks(eyes)["eyeLookOutLeft"].value, 3) if eyes else None
+    eyes = face_links.eyes_of(face)
+    followed = round(face_links.key_blocks(eyes)["eyeLookOutLeft"].value, 3) if eyes else None
     expressions.reset_expression(face)
     bpy.context.view_layer.update()
     return followed

@@ -10,8 +10,8 @@ import sys
 import bpy
 import checkout  # noqa: F401
 
-import semblance.addon
-from semblance.addon.scene import result
+import semblance
+from semblance.addon.scene import face_links
 from semblance.addon.scene.material import face_shader
 
 BEFORE = {
@@ -42,7 +42,7 @@ OPERATORS = [
 
 def main():
     bpy.ops.wm.read_homefile(use_factory_startup=True)
-    semblance.addon.register()
+    semblance.register()
     bpy.ops.ed.undo_push(message="start")
     for _ in range(2):
         bpy.ops.semblance.import_result("EXEC_DEFAULT", True, filepath=sys.argv[1], name="face")
@@ -57,12 +57,12 @@ def main():
     bpy.ops.object.select_all(action="DESELECT")
     bpy.context.view_layer.objects.active = None
     facts["without a face"] = sorted(name for name, _ in OPERATORS if getattr(bpy.ops.semblance, name).poll())
-    semblance.addon.unregister()
+    semblance.unregister()
     print(json.dumps(facts))
 
 
 def faces():
-    return [o for o in bpy.data.objects if result.MODEL in o]
+    return [o for o in bpy.data.objects if face_links.MODEL in o]
 
 
 def changed_and_undone(name, values):
@@ -84,12 +84,12 @@ def changed_and_undone(name, values):
 
 def face_after_replacing_its_active_lamp():
     bpy.ops.semblance.use_lamps(kind="RIM")
-    lamp = next(o for o in result.lamps_of(faces()[0]).objects if o.type == "LIGHT")
+    lamp = next(o for o in face_links.lamps_of(faces()[0]).objects if o.type == "LIGHT")
     bpy.ops.object.select_all(action="DESELECT")
     bpy.context.view_layer.objects.active = lamp
     lamp.select_set(True)
     bpy.ops.semblance.use_lamps(kind="BUTTERFLY")
-    return result.face_of(bpy.context) == faces()[0]
+    return face_links.face_of(bpy.context) == faces()[0]
 
 
 def state():
@@ -102,8 +102,8 @@ def state():
         "lights": sorted(o.name for o in bpy.data.lights),
         "collections": sorted([c.name, c.hide_render] for c in bpy.data.collections),
         "sliders": [[i.default_value for i in face_shader(face) if i.type == "VALUE"] for face in faces()],
-        "own lamps": [result.lamps_of(face) is not None for face in faces()],
-        "keys": [[key.value for key in result.key_blocks(face).values()] for face in faces()],
+        "own lamps": [face_links.lamps_of(face) is not None for face in faces()],
+        "keys": [[key.value for key in face_links.key_blocks(face).values()] for face in faces()],
     }
 
 

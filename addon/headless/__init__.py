@@ -1,0 +1,1 @@
+"""The command line inside Blender: photos in, .blend files out."""

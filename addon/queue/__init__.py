@@ -1,0 +1,1 @@
+"""What is waiting for the worker, and what it is doing."""

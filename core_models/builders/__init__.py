@@ -1,0 +1,1 @@
+"""What makes the files that ship: `python -m semblance.core_models.builders NAME`."""

@@ -1,0 +1,1 @@
+"""The albedo of what the photo does not show."""

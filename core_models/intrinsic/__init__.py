@@ -1,0 +1,1 @@
+"""Appearance taken apart into albedo and light."""
