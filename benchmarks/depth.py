@@ -24,7 +24,7 @@ from semblance.benchmarks.scoring.frame import Frame, face_frame, frame_image
 from semblance.benchmarks.scoring.geometry import FaceMesh, Relief, relief_errors
 from semblance.benchmarks.scoring.looks import SKIN, true_shape
 from semblance.benchmarks.scoring.report import LIGHTS
-from semblance.benchmarks.sets import specimens
+from semblance.benchmarks.sets import SETS, specimens
 from semblance.benchmarks.specimens.specimen import Specimen
 from semblance.core_models.assembly import Shot
 from semblance.core_models.errors import SemblanceError
@@ -144,7 +144,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--set", choices=("cycles", "own"), default="cycles")
+    parser.add_argument("--set", choices=tuple(SETS), default="cycles")
     parser.add_argument("--split", choices=("tune", "test"), default="tune")
     parser.add_argument("--heads", type=int, nargs="+")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="score every N-th photo of a head")

@@ -26,7 +26,7 @@ from semblance.benchmarks.scoring.looks import METHODS, result_paints
 from semblance.benchmarks.scoring.report import LIGHTS, Record, Results, report
 from semblance.benchmarks.scoring.score import PhotoScore, Setting, score_photo, spread_over_lights
 from semblance.benchmarks.scoring.sheet import contact_sheet, photo_tiles
-from semblance.benchmarks.sets import specimens
+from semblance.benchmarks.sets import SETS, specimens
 from semblance.benchmarks.specimens.specimen import Specimen
 from semblance.core_models.errors import SemblanceError
 from semblance.core_models.pipeline import Pipeline
@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--set", choices=("cycles", "own", "all"), default="all")
+    parser.add_argument("--set", choices=(*SETS, "all"), default="all")
     parser.add_argument("--split", choices=("tune", "test"), default="tune")
     parser.add_argument("--heads", type=int, nargs="+")
     parser.add_argument("--lights", nargs="+", choices=LIGHTS)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from .own_set.photos import own_specimens
+from .scanned_set.photos import scanned_specimens
 from .specimens.cycles_set import cycles_specimens
 from .specimens.specimen import Specimen
 
 SETS: dict[str, Callable[[str, bool, Collection[int] | None], Iterator[Specimen]]] = {
     "cycles": cycles_specimens,
     "own": own_specimens,
+    "scanned": scanned_specimens,
 }
 
 

@@ -23,19 +23,19 @@ from ..specimens.lights import HEIGHT, LIGHTS, make_light
 from ..specimens.painting import Painting, paint
 from ..specimens.people import Person
 from ..specimens.specimen import Specimen, load, save, store
-from .people import SIDE, Part, pose, someone, surroundings
+from .people import SIDE, Camera, Part, pose, someone, surroundings
 
 HEADS = 24
-_LAMPS = 44
+LAMPS = 44
 _COLOURS = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
 """Rows: light against dark, warm against cold, green against purple."""
-_OWN = ("skin", "lips", "brows", "eyes")
+OWN = ("skin", "lips", "brows", "eyes")
 _HERE = Path(__file__).parent
 _SPECIMENS = _HERE.parent / "specimens"
 _RENDER = _HERE.parents[1] / "core_models" / "render"
 _SYNTHETIC = _HERE.parents[1] / "train" / "data" / "synthetic"
 _SHARED = ("lights", "canvas", "features", "figure", "painting", "people", "skin_optics")
-_RECIPE = (
+RECIPE = (
     *sorted(_HERE.glob("*.py")),
     *(_SYNTHETIC / f"{name}.py" for name in ("lights", "panorama", "photograph", "render")),
     *(_RENDER / f"{name}.py" for name in ("lamps", "shadow_map", "trace")),
@@ -48,7 +48,7 @@ def own_specimens(
     split: str, render_missing: bool, heads: Collection[int] | None = None
 ) -> Iterator[Specimen]:
     """See sets.py; of all heads or of some."""
-    folder = store("own", _RECIPE)
+    folder = store("own", RECIPE)
     model = front_of(load_default_model())
     for head in range(HEADS):
         if heads and head not in heads:
@@ -72,10 +72,10 @@ def photograph_head(
     """One photo of a person in one kind of light."""
     generator = person.generator(100 + number)
     figure = make_figure(model, person)
-    neutral = with_relief(model, figure.neutral, painting.relief)
+    neutral = with_relief(figure.neutral, model.faces.numpy(), model.uv.numpy(), painting.relief)
     vertices, camera = express(model, neutral, generator), pose(generator)
     panorama = make_light(light, generator)
-    lamps = lamps_of(light, panorama, _LAMPS)
+    lamps = lamps_of(light, panorama, LAMPS)
     skin = np.median(painting.albedo[300:700, 300:700].reshape(-1, 3), axis=0)
     head = (vertices @ camera.rotation.T + camera.translation).astype(np.float32)
     shape = CameraMesh(
@@ -87,10 +87,10 @@ def photograph_head(
         camera.K,
     )
     parts = surroundings(model, person, figure, vertices, skin)
-    things = [_placed(part, camera.rotation, camera.translation, camera.K) for part in parts]
+    things = [placed(part, camera) for part in parts]
     roughness = np.float32(generator.uniform(0.28, 0.45))
-    render = render_scene([Thing(shape, painting.albedo, roughness), *things], lamps, SIDE, _OWN)
-    scene = render.linear + (1 - render.coverage[..., None]) * _backdrop(panorama, camera.K, generator)
+    render = render_scene([Thing(shape, painting.albedo, roughness), *things], lamps, SIDE, OWN)
+    scene = render.linear + (1 - render.coverage[..., None]) * backdrop(panorama, camera.K, generator)
     sh = light_sh(lamps)
     settings = expose(scene, render.own, sh, "", generator)
     return Specimen(
@@ -104,24 +104,24 @@ def photograph_head(
     )  # fmt: skip
 
 
-def with_relief(model: MorphableModel, vertices: np.ndarray, relief: np.ndarray) -> np.ndarray:
-    """Vertices (N, 3) moved along their normals by a height map (S, S) in decimetres."""
-    faces, uv = model.faces.numpy(), model.uv
-    shape = CameraMesh(vertices.astype(np.float32), faces, uv.numpy(), faces[:, 0] * 0, ("all",), np.eye(3))
+def with_relief(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, relief: np.ndarray) -> np.ndarray:
+    """Vertices (N, 3) moved along their normals by a height map (S, S) in decimetres; uv (N, 2)."""
+    shape = CameraMesh(vertices.astype(np.float32), faces, uv, faces[:, 0] * 0, ("all",), np.eye(3))
     smooth = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 4.0)  # finer the mesh cannot show
-    height = sample_texture(torch.as_tensor(smooth[..., None]), uv).numpy()
+    height = sample_texture(torch.as_tensor(smooth[..., None]), torch.as_tensor(uv)).numpy()
     return vertices + shape.normals * height
 
 
-def _placed(part: Part, rotation: np.ndarray, translation: np.ndarray, K: np.ndarray) -> Thing:
+def placed(part: Part, camera: Camera) -> Thing:
+    """A part as the camera has it."""
     points, faces, albedo, roughness = part
-    camera = (points @ rotation.T + translation).astype(np.float32)
+    seen = (points @ camera.rotation.T + camera.translation).astype(np.float32)
     empty = np.zeros((len(points), 2), np.float32)
-    shape = CameraMesh(camera, faces, empty, np.zeros(len(faces), np.uint8), ("thing",), K)
+    shape = CameraMesh(seen, faces, empty, np.zeros(len(faces), np.uint8), ("thing",), camera.K)
     return Thing(shape, np.broadcast_to(albedo, points.shape).astype(np.float32), roughness)
 
 
-def _backdrop(panorama: np.ndarray, K: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def backdrop(panorama: np.ndarray, K: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """(SIDE, SIDE, 3): a blurred wall of one colour, lit by the light behind the camera, with what stands before it."""
     light = panorama[HEIGHT // 4 : -HEIGHT // 4].mean((0, 1))
     wall = generator.uniform(0.1, 0.8) * np.exp(generator.normal(0, 0.12, 3))

@@ -84,7 +84,7 @@ def mean_paint(model: MorphableModel) -> Paint:
     """The model's mean albedo."""
     atlas = build_atlas(model.uv.numpy(), model.faces.numpy(), _BASELINE_TEXTURE)
     colours = model.albedo_mean.float().numpy()
-    return Paint(_spread(atlas, (atlas.weights @ colours).astype(np.float32)), colours)
+    return Paint(spread(atlas, (atlas.weights @ colours).astype(np.float32)), colours)
 
 
 def photo_paint(result: Reconstruction, shape: CameraMesh) -> Paint:
@@ -105,7 +105,7 @@ def photo_paint(result: Reconstruction, shape: CameraMesh) -> Paint:
     seen = result.vertex_confidence[:, None]
     filled = result.vertex_albedo_linear * result.vertex_shading_linear
     vertices = seen * _photo_at(result, shape.vertices, shape.K) + (1 - seen) * filled
-    return Paint(_spread(atlas, texels.astype(np.float32)), vertices.astype(np.float32))
+    return Paint(spread(atlas, texels.astype(np.float32)), vertices.astype(np.float32))
 
 
 def _photo_at(result: Reconstruction, points: np.ndarray, K: np.ndarray) -> np.ndarray:
@@ -137,7 +137,7 @@ def layout_atlas(uv: np.ndarray, faces: np.ndarray, size: int) -> Atlas:
     return _ATLASES[key]
 
 
-def _spread(atlas: Atlas, values: np.ndarray) -> np.ndarray:
+def spread(atlas: Atlas, values: np.ndarray) -> np.ndarray:
     """An image of texel values (M, 3), a few texels continued outside the layout so that look-ups do not bleed."""
     image, covered = atlas.image(values), atlas.covered().astype(np.float32)
     sums = cv2.blur(np.concatenate([image, covered[..., None]], axis=-1), (5, 5))

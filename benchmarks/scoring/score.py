@@ -28,8 +28,8 @@ from ...train.evaluation.colour_difference import (
 from .frame import Frame, face_frame, frame_image
 from .geometry import FaceMesh, Relief, posed_mean_relief, relief_errors
 from .held_out_lights import HELD_OUT
-from .looks import EYES, KINDS, SKIN, Paint, result_paints, result_shape, true_shape
-from .texels import Texels
+from .looks import EYES, KINDS, SKIN, Paint, layout_atlas, result_paints, result_shape, true_shape
+from .texels import TEXELS, Texels
 
 if TYPE_CHECKING:
     from ..specimens.specimen import Specimen
@@ -83,7 +83,9 @@ class Setting:
     @cached_property
     def complexion(self) -> np.ndarray:
         """(size, size) bool: the cheeks and the forehead among `skin`."""
-        share = self.truth.picture(self.truth.interpolate(complexion_vertices(self.model)[:, None]))
+        atlas = layout_atlas(self.model.uv.numpy(), self.model.faces.numpy(), TEXELS)
+        chosen = atlas.image((atlas.weights @ complexion_vertices(self.model))[:, None])
+        share = self.truth.picture(self.truth.texture(chosen))
         return self.skin & (share[..., 0] > 0.5)
 
     @cached_property

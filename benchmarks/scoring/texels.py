@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from ...core_models.render.shade import sample_texture
 from ...core_models.render.trace import CameraMesh, Trace
 from .frame import project
-from .looks import SKIN, Paint, layout_atlas
+from .looks import SKIN, Paint, layout_atlas, spread
 
 if TYPE_CHECKING:
     from ..specimens.specimen import Specimen
@@ -29,8 +28,8 @@ _FACING = 0.1
 class Texels:
     """M texels of the specimen's layout on skin, lips and brows."""
 
-    weights: sparse.csr_matrix
-    """(M, N): blend vertex values."""
+    uv: np.ndarray
+    """(M, 2) float32."""
     truth: np.ndarray
     """(M, 3) linear albedo."""
     seen: np.ndarray
@@ -50,20 +49,18 @@ class Texels:
         nearest = _look_up(truth.depth, project(points, truth.K))
         visible = (facing > _FACING) & (-points[:, 2] < nearest + _DEPTH_BIAS)
         masked = _look_up(specimen.face_mask, project(points, shape.K)) > 127
-        uv = torch.as_tensor((weights @ shape.uv).astype(np.float32))
-        albedo = sample_texture(torch.as_tensor(specimen.albedo_linear.astype(np.float32)), uv).numpy()
-        return cls(weights, albedo, visible & masked, ~visible)
+        uv = (weights @ shape.uv).astype(np.float32)
+        texture = torch.as_tensor(specimen.albedo_linear.astype(np.float32))
+        albedo = sample_texture(texture, torch.as_tensor(uv)).numpy()
+        return cls(uv, albedo, visible & masked, ~visible)
 
     def paint(self, shape: CameraMesh, paint: Paint, kind: str) -> np.ndarray:
-        """(M, 3): a paint of the result's mesh, whose vertices have the truth's order, at these texels."""
+        """(M, 3): a paint of the result's mesh, which has the truth's layout, at these texels."""
+        texture = paint.texture
         if kind == "vertex":
-            return self._blend(paint.at_vertices)
-        uv = torch.as_tensor(self._blend(shape.uv))
-        return sample_texture(torch.as_tensor(paint.texture), uv).numpy()
-
-    def _blend(self, at_vertices: np.ndarray) -> np.ndarray:
-        count = self.weights.shape[1]
-        return (self.weights @ at_vertices[:count]).astype(np.float32)
+            atlas = layout_atlas(shape.uv, shape.faces, TEXELS)
+            texture = spread(atlas, (atlas.weights @ paint.at_vertices).astype(np.float32))
+        return sample_texture(torch.as_tensor(texture), torch.as_tensor(self.uv)).numpy()
 
 
 def _look_up(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:

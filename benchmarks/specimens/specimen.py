@@ -24,7 +24,7 @@ class Specimen:
     name: str
     """e.g. "cycles-tune-03-hard_side" """
     renderer: str
-    """cycles | own"""
+    """cycles | own | scanned"""
     split: str
     """tune | test: different heads"""
     head: int
