@@ -159,10 +159,12 @@ def _chosen(arguments: argparse.Namespace) -> Iterator[Specimen]:
 
 
 def table(results: Sequence[tuple[Specimen, Errors]]) -> str:
-    """All photos, then by light and tone: "mm / degrees" of each method."""
+    """All photos, then by how far the head is turned, by light and tone: "mm / degrees" of each method."""
     names = list(dict.fromkeys(name for _, errors in results for name in errors))
     lines = [f"{'':>12}{'n':>5}" + "".join(f"{name:>16}" for name in names)]
     groups = {"all": [errors for _, errors in results]}
+    for low, high in ((0, 30), (30, 60)):
+        groups[f"{low}-{high} deg"] = [e for specimen, e in results if low <= turned(specimen) < high]
     for light in LIGHTS:
         groups[light] = [errors for specimen, errors in results if specimen.light == light]
     for tone in range(1, 7):
@@ -172,6 +174,12 @@ def table(results: Sequence[tuple[Specimen, Errors]]) -> str:
             cells = "".join(f"{_mean(rows, name):>16}" for name in names)
             lines.append(f"{group:>12}{len(rows):5}{cells}")
     return "\n".join(lines)
+
+
+def turned(specimen: Specimen) -> float:
+    """Degrees to the left or right of the line of sight."""
+    ahead = specimen.rotation[:, 2]
+    return abs(float(np.degrees(np.arctan2(ahead[0], ahead[2]))))
 
 
 def _mean(rows: Sequence[Errors], name: str) -> str:

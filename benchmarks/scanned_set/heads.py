@@ -64,9 +64,18 @@ class Scans:
     multi_pie: np.ndarray
     """(68,) vertices."""
 
+    def person(self, weights: np.ndarray) -> np.ndarray:
+        """(V, 3) of identity weights (100,), at the mean's size: no photo tells how large a head is."""
+        points = self.mean + np.einsum("k,kvc->vc", weights, self.identity)
+        return points * _size(self.mean[self.multi_pie]) / _size(points[self.multi_pie])
+
     def landmarks(self, points: np.ndarray) -> dict[int, np.ndarray]:
         """MediaPipe's points that Multi-PIE has too, of vertices (V, 3) or (V, 2)."""
         return {theirs: points[self.multi_pie[ours]] for ours, theirs in _MULTI_PIE.items()}
+
+
+def _size(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points - points.mean(0)))
 
 
 @cache

@@ -77,7 +77,7 @@ def photograph_scan(
 ) -> Specimen:
     """One photo of a person in one kind of light; `model` gives clothes their cut."""
     generator = person.generator(200 + number)
-    rest = scans.mean + np.einsum("k,kvc->vc", identity_weights(person.generator(20)), scans.identity)
+    rest = scans.person(identity_weights(person.generator(20)))
     strength = random_expression(scans.expression_names, generator)
     moved = rest + np.einsum("k,kvc->vc", strength, scans.expression)
     neutral, vertices = (
